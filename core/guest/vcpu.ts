@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// A guest's virtual CPU: registers (Context), scheduling (Entity), and what other harts ask of it. `requests` is the
+// only door through which another hart touches a vCPU: set a bit, then kick; the owner acts before it next enters.
+import { Entity } from "../sched/entity";
+import { Guest } from "./guest";
+
+// ---- HSM state, in the SBI's own numbers (@spec sbi §9)
+export const HSM_STARTED: u32 = 0;
+export const HSM_STOPPED: u32 = 1;
+export const HSM_START_PENDING: u32 = 2;
+export const HSM_STOP_PENDING: u32 = 3;
+export const HSM_SUSPENDED: u32 = 4;
+
+// ---- requests
+/** Inject a supervisor software interrupt. */
+export const REQUEST_SOFT: u32 = 1;
+/** Look at `externalLevel` again. */
+export const REQUEST_EXTERNAL: u32 = 2;
+/** The guest timer expired while the vCPU was not on a hart, or the host has no Sstc. */
+export const REQUEST_TIMER: u32 = 4;
+/** Forget all translations of this guest on this hart before entering. */
+export const REQUEST_FENCE: u32 = 8;
+/** Make instruction fetches see stores of other harts before entering. */
+export const REQUEST_FENCE_I: u32 = 16;
+/** The guest is stopping, pausing or restarting: do not enter, leave the hart. */
+export const REQUEST_LEAVE: u32 = 32;
+
+@unmanaged
+export class Vcpu extends Entity {
+  guest: Guest = changetype<Guest>(0);
+  /** 0 to vcpuCount - 1; also the guest's hart id. */
+  index: u32 = 0;
+  /** Guarded by the guest's lock. */
+  hsm: u32 = 0;
+  /** REQUEST_* bits; atomics only. */
+  requests: u32 = 0;
+  /** Level of the external interrupt that the guest's interrupt controller drives. */
+  externalLevel: u32 = 0;
+  /** Index of the hart on which it last ran, for translation hygiene. */
+  lastHart: u32 = 0;
+  /** 1 if its floating-point registers were ever used since reset. */
+  fpUsed: u32 = 0;
+  /** HSM start and non-retentive suspend: where to resume (gpa) and with what a1. */
+  startAddress: u64 = 0;
+  startArgument: u64 = 0;
+  /** Exits by kind: indices are EXIT_* of exit.ts. */
+  exits: usize = 0;
+  vcpuPad: u32 = 0;
+}

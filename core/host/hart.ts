@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// One record per host hart, reached as `thisHart()` in a single instruction. Filled at boot; afterwards only its own
+// hart writes it, except where a field says otherwise. Assembly knows the first fields: see runtime/offsets.h.
+import * as hw from "../hw";
+
+/** Harts that one image can run; more are left parked and reported. */
+export const MAX_HARTS: u32 = 16;
+
+@unmanaged
+export class Hart {
+  // ---- Known to assembly and the shim.
+  /** Top of this hart's hypervisor stack (hva). */
+  stackTop: u64 = 0;
+  /** Value of the last firmware call. */
+  sbiValue: u64 = 0;
+  /** A fault inside the hypervisor, recorded by assembly before it calls `trap` again; cause 0 with pc 0 means none. */
+  faultCause: u64 = 0;
+  faultPc: u64 = 0;
+  faultValue: u64 = 0;
+  faultStack: u64 = 0;
+  faultReturn: u64 = 0;
+  /** Number of this hart in firmware's terms. */
+  id: u64 = 0;
+
+  // ---- Known to TypeScript only.
+  /** 0 to hartCount - 1, the boot hart first. */
+  index: u32 = 0;
+  /** 1 once the hart takes part in scheduling. */
+  online: u32 = 0;
+  /** The Entity that runs here now, 0 when idle. Other harts read it atomically to decide on a kick. */
+  current: usize = 0;
+  /** The vCPU whose floating-point registers are in this hart, 0 if none. */
+  fpOwner: usize = 0;
+  /** The vCPU whose CSRs are in this hart, 0 if none. */
+  loaded: usize = 0;
+  /** Generation of VMIDs that this hart's translation caches know. */
+  vmidGeneration: u32 = 0;
+  /** What the host timer is set to; all ones means off. */
+  timerSet: u64 = 0;
+  /** When the running entity must give way; all ones means never (tickless). */
+  sliceEnd: u64 = 0;
+  /** Locks held now, for containment and the order check: pointers, innermost last. */
+  locksHeld: u32 = 0;
+  pad: u32 = 0;
+  lock0: usize = 0;
+  lock1: usize = 0;
+  lock2: usize = 0;
+  lock3: usize = 0;
+  // ---- Counters.
+  ipisReceived: u64 = 0;
+  timerInterrupts: u64 = 0;
+  externalInterrupts: u64 = 0;
+  idleTime: u64 = 0;
+}
+
+/** The record of the hart that executes this. */
+export function thisHart(): Hart {
+  return changetype<Hart>(hw.hart());
+}
