@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+// Fields of the RISC-V control and status registers, page-table entries, causes and interrupt numbers.
+// Field values stand in place (already shifted) unless the name ends in SHIFT; masks stand in place too.
+// Read by the generator (core/arch/riscv64/csr.ts) and by packages that need the values in Node. Data only.
+import { bit, field, group, mask, placed, plain } from "../row.ts";
+
+export const status = group("sstatus and vsstatus (priv §12.1.1, §21.2.11)", {
+  SSTATUS_SIE: bit(1, "Supervisor interrupts enabled"),
+  SSTATUS_SPIE: bit(5, "SIE before the trap"),
+  SSTATUS_UBE: bit(6, "User accesses are big-endian"),
+  SSTATUS_SPP: bit(8, "Trap came from S-mode (else U)"),
+  SSTATUS_VS_SHIFT: plain(9, "Position of the vector state field"),
+  SSTATUS_VS_MASK: field(10, 9, "Vector state"),
+  SSTATUS_VS_OFF: placed(0, 9, "Vector instructions trap"),
+  SSTATUS_VS_INITIAL: placed(1, 9, "Vector state is initial"),
+  SSTATUS_VS_CLEAN: placed(2, 9, "Vector state is as last saved"),
+  SSTATUS_VS_DIRTY: placed(3, 9, "Vector state has changed"),
+  SSTATUS_FS_SHIFT: plain(13, "Position of the floating-point state field"),
+  SSTATUS_FS_MASK: field(14, 13, "Floating-point state"),
+  SSTATUS_FS_OFF: placed(0, 13, "Floating-point instructions trap"),
+  SSTATUS_FS_INITIAL: placed(1, 13, "Floating-point state is initial"),
+  SSTATUS_FS_CLEAN: placed(2, 13, "Floating-point state is as last saved"),
+  SSTATUS_FS_DIRTY: placed(3, 13, "Floating-point state has changed"),
+  SSTATUS_XS_MASK: field(16, 15, "State of other extensions, read only"),
+  SSTATUS_SUM: bit(18, "S-mode may access user pages"),
+  SSTATUS_MXR: bit(19, "Loads may read execute-only pages"),
+  SSTATUS_SPELP: bit(23, "Expected landing pad before the trap (Zicfilp)"),
+  SSTATUS_SDT: bit(24, "Supervisor double trap (Ssdbltrp)"),
+  SSTATUS_UXL_SHIFT: plain(32, "Position of the U-mode width"),
+  SSTATUS_UXL_MASK: field(33, 32, "U-mode width"),
+  SSTATUS_UXL_64: placed(2, 32, "U-mode is 64 bits wide"),
+  SSTATUS_SD: bit(63, "FS, VS or XS is dirty"),
+});
+
+export const hstatus = group("hstatus (priv §21.2.1)", {
+  HSTATUS_VSBE: bit(5, "VS accesses are big-endian"),
+  HSTATUS_GVA: bit(6, "stval holds a guest virtual address"),
+  HSTATUS_SPV: bit(7, "Virtualization mode before the trap"),
+  HSTATUS_SPVP: bit(8, "Trap came from VS (else VU); privilege of HLV and HSV"),
+  HSTATUS_HU: bit(9, "HLV and HSV allowed in U-mode"),
+  HSTATUS_VGEIN_SHIFT: plain(12, "Position of the guest interrupt file number"),
+  HSTATUS_VGEIN_MASK: field(17, 12, "Guest interrupt file number; 0 means none"),
+  HSTATUS_VTVM: bit(20, "satp, sfence.vma and sinval.vma of VS trap"),
+  HSTATUS_VTW: bit(21, "WFI of VS traps after a bounded time"),
+  HSTATUS_VTSR: bit(22, "sret of VS traps"),
+  HSTATUS_HUKTE: bit(24, "User accesses to kernel-half addresses fault fast, for HLV and HSV (Svukte)"),
+  HSTATUS_VSXL_SHIFT: plain(32, "Position of the VS-mode width"),
+  HSTATUS_VSXL_MASK: field(33, 32, "VS-mode width"),
+  HSTATUS_VSXL_32: placed(1, 32, "VS-mode is 32 bits wide"),
+  HSTATUS_VSXL_64: placed(2, 32, "VS-mode is 64 bits wide"),
+  HSTATUS_HUPMM_SHIFT: plain(48, "Position of the pointer masking of HLV and HSV in U-mode"),
+  HSTATUS_HUPMM_MASK: field(49, 48, "Pointer masking of HLV and HSV in U-mode (Ssnpm)"),
+});
+
+export const envcfg = group("henvcfg and senvcfg (priv §21.2.5, §12.1.10)", {
+  HENVCFG_FIOM: bit(0, "Fence of I/O implies memory"),
+  HENVCFG_LPE: bit(2, "Landing pads in VS-mode (Zicfilp)"),
+  HENVCFG_SSE: bit(3, "Shadow stack in VS-mode (Zicfiss)"),
+  HENVCFG_CBIE_SHIFT: plain(4, "Position of the cbo.inval field"),
+  HENVCFG_CBIE_MASK: field(5, 4, "cbo.inval in VS-mode"),
+  HENVCFG_CBIE_ILLEGAL: placed(0, 4, "cbo.inval raises a virtual instruction exception"),
+  HENVCFG_CBIE_FLUSH: placed(1, 4, "cbo.inval flushes"),
+  HENVCFG_CBIE_INVAL: placed(3, 4, "cbo.inval invalidates"),
+  HENVCFG_CBCFE: bit(6, "cbo.clean and cbo.flush allowed"),
+  HENVCFG_CBZE: bit(7, "cbo.zero allowed"),
+  HENVCFG_PMM_SHIFT: plain(32, "Position of the pointer masking field"),
+  HENVCFG_PMM_MASK: field(33, 32, "Pointer masking of VS-mode (Ssnpm)"),
+  HENVCFG_DTE: bit(59, "Double trap of VS-mode (Ssdbltrp)"),
+  HENVCFG_ADUE: bit(61, "Hardware updates A and D in VS-stage (Svadu)"),
+  HENVCFG_PBMTE: bit(62, "Page-based memory types in VS-stage (Svpbmt)"),
+  HENVCFG_STCE: bit(63, "vstimecmp exists for the guest (Sstc)"),
+  SENVCFG_FIOM: bit(0, "Fence of I/O implies memory, in U-mode"),
+  SENVCFG_CBIE_MASK: field(5, 4, "cbo.inval in U-mode"),
+  SENVCFG_CBCFE: bit(6, "cbo.clean and cbo.flush allowed in U-mode"),
+  SENVCFG_CBZE: bit(7, "cbo.zero allowed in U-mode"),
+});
+
+export const stateen = group("hstateen0 and sstateen0 (priv §4.1)", {
+  HSTATEEN0_C: bit(0, "Custom state"),
+  HSTATEEN0_FCSR: bit(1, "fcsr for Zfinx"),
+  HSTATEEN0_JVT: bit(2, "jvt (Zcmt)"),
+  HSTATEEN0_CTR: bit(54, "Control transfer records"),
+  HSTATEEN0_CONTEXT: bit(57, "scontext"),
+  HSTATEEN0_IMSIC: bit(58, "IMSIC state: stopei and the guest interrupt file"),
+  HSTATEEN0_AIA: bit(59, "AIA state that IMSIC and CSRIND do not cover"),
+  HSTATEEN0_CSRIND: bit(60, "siselect and sireg"),
+  HSTATEEN0_ENVCFG: bit(62, "senvcfg"),
+  HSTATEEN0_SE0: bit(63, "sstateen0"),
+  SSTATEEN0_C: bit(0, "Custom state in U-mode"),
+  SSTATEEN0_FCSR: bit(1, "fcsr for Zfinx in U-mode"),
+  SSTATEEN0_JVT: bit(2, "jvt in U-mode"),
+});
+
+export const counters = group("hcounteren and scounteren (priv §21.2.6)", {
+  HCOUNTEREN_CY: bit(0, "cycle"),
+  HCOUNTEREN_TM: bit(1, "time; also vstimecmp"),
+  HCOUNTEREN_IR: bit(2, "instret"),
+});
+
+export const translation = group("hgatp, satp and vsatp (priv §21.2.10, §12.1.11)", {
+  HGATP_MODE_SHIFT: plain(60, "Position of the mode"),
+  HGATP_MODE_MASK: field(63, 60, "Mode"),
+  HGATP_MODE_BARE: placed(0, 60, "No stage 2, in place"),
+  HGATP_MODE_SV39X4: placed(8, 60, "Three levels, 41-bit guest-physical addresses, in place"),
+  HGATP_MODE_SV48X4: placed(9, 60, "Four levels, 50 bits, in place"),
+  HGATP_MODE_SV57X4: placed(10, 60, "Five levels, 59 bits, in place"),
+  HGATP_VMID_SHIFT: plain(44, "Position of the VMID"),
+  HGATP_VMID_MASK: field(57, 44, "VMID, at most 14 bits"),
+  HGATP_PPN_MASK: field(43, 0, "Page number of the root (16 KiB aligned)"),
+  SATP_MODE_SHIFT: plain(60, "Position of the mode"),
+  SATP_MODE_MASK: field(63, 60, "Mode"),
+  SATP_MODE_BARE: placed(0, 60, "No translation, in place"),
+  SATP_MODE_SV39: placed(8, 60, "Three levels, in place"),
+  SATP_MODE_SV48: placed(9, 60, "Four levels, in place"),
+  SATP_MODE_SV57: placed(10, 60, "Five levels, in place"),
+  SATP_ASID_SHIFT: plain(44, "Position of the address space identifier"),
+  SATP_ASID_MASK: field(59, 44, "Address space identifier"),
+  SATP_PPN_MASK: field(43, 0, "Page number of the root"),
+});
+
+export const pte = group("Page-table entries (priv §12.4.1, §14 Svpbmt, §13 Svnapot)", {
+  PTE_V: bit(0, "Valid"),
+  PTE_R: bit(1, "Readable"),
+  PTE_W: bit(2, "Writable"),
+  PTE_X: bit(3, "Executable"),
+  PTE_U: bit(4, "User; every stage-2 leaf must have it (priv §21.5.1)"),
+  PTE_G: bit(5, "Global"),
+  PTE_A: bit(6, "Accessed"),
+  PTE_D: bit(7, "Dirty"),
+  PTE_RSW_MASK: field(9, 8, "For software"),
+  PTE_PPN_SHIFT: plain(10, "Position of the page number"),
+  PTE_PPN_MASK: field(53, 10, "Page number"),
+  PTE_PBMT_SHIFT: plain(61, "Position of the memory type"),
+  PTE_PBMT_MASK: field(62, 61, "Memory type"),
+  PTE_PBMT_NC: placed(1, 61, "Not cached, main memory"),
+  PTE_PBMT_IO: placed(2, 61, "Not cached, device"),
+  PTE_N: bit(63, "Naturally aligned power of two"),
+});
+
+export const interrupts = group("Interrupt numbers (priv §12.1.8, §21.6.1)", {
+  CAUSE_INTERRUPT: bit(63, "scause: the trap is an interrupt"),
+  IRQ_S_SOFT: plain(1, "Supervisor software"),
+  IRQ_VS_SOFT: plain(2, "Virtual supervisor software"),
+  IRQ_M_SOFT: plain(3, "Machine software"),
+  IRQ_S_TIMER: plain(5, "Supervisor timer"),
+  IRQ_VS_TIMER: plain(6, "Virtual supervisor timer"),
+  IRQ_M_TIMER: plain(7, "Machine timer"),
+  IRQ_S_EXT: plain(9, "Supervisor external"),
+  IRQ_VS_EXT: plain(10, "Virtual supervisor external"),
+  IRQ_M_EXT: plain(11, "Machine external"),
+  IRQ_S_GEXT: plain(12, "Supervisor guest external"),
+  IRQ_PMU_OVF: plain(13, "Counter overflow (Sscofpmf)"),
+});
+
+export const interruptBits = group("Bits of sip, sie, hip, hie, hvip, hideleg (priv §12.1.3, §21.2.3)", {
+  SIP_SSIP: bit(1, "Supervisor software"),
+  SIP_STIP: bit(5, "Supervisor timer"),
+  SIP_SEIP: bit(9, "Supervisor external"),
+  SIE_SSIE: bit(1, "Supervisor software"),
+  SIE_STIE: bit(5, "Supervisor timer"),
+  SIE_SEIE: bit(9, "Supervisor external"),
+  HVIP_VSSIP: bit(2, "Virtual supervisor software; also hip, hideleg, hie"),
+  HVIP_VSTIP: bit(6, "Virtual supervisor timer; also hip, hideleg, hie"),
+  HVIP_VSEIP: bit(10, "Virtual supervisor external; also hip, hideleg, hie"),
+  HIP_SGEIP: bit(12, "Supervisor guest external; also hie"),
+  SIP_LCOFIP: bit(13, "Counter overflow (Sscofpmf)"),
+});
+
+export const causes = group("Exception causes (priv §12.1.8, §21.6.1)", {
+  CAUSE_FETCH_MISALIGNED: plain(0, "Instruction address misaligned"),
+  CAUSE_FETCH_ACCESS: plain(1, "Instruction access fault"),
+  CAUSE_ILLEGAL_INSTRUCTION: plain(2, "Illegal instruction"),
+  CAUSE_BREAKPOINT: plain(3, "Breakpoint"),
+  CAUSE_LOAD_MISALIGNED: plain(4, "Load address misaligned"),
+  CAUSE_LOAD_ACCESS: plain(5, "Load access fault"),
+  CAUSE_STORE_MISALIGNED: plain(6, "Store or AMO address misaligned"),
+  CAUSE_STORE_ACCESS: plain(7, "Store or AMO access fault"),
+  CAUSE_USER_ECALL: plain(8, "ecall from U or VU"),
+  CAUSE_SUPERVISOR_ECALL: plain(9, "ecall from HS"),
+  CAUSE_VIRTUAL_SUPERVISOR_ECALL: plain(10, "ecall from VS"),
+  CAUSE_MACHINE_ECALL: plain(11, "ecall from M"),
+  CAUSE_FETCH_PAGE_FAULT: plain(12, "Instruction page fault"),
+  CAUSE_LOAD_PAGE_FAULT: plain(13, "Load page fault"),
+  CAUSE_STORE_PAGE_FAULT: plain(15, "Store or AMO page fault"),
+  CAUSE_DOUBLE_TRAP: plain(16, "Double trap (Ssdbltrp)"),
+  CAUSE_SOFTWARE_CHECK: plain(18, "Software check (Zicfiss, Zicfilp)"),
+  CAUSE_HARDWARE_ERROR: plain(19, "Hardware error"),
+  CAUSE_FETCH_GUEST_PAGE_FAULT: plain(20, "Instruction guest-page fault"),
+  CAUSE_LOAD_GUEST_PAGE_FAULT: plain(21, "Load guest-page fault"),
+  CAUSE_VIRTUAL_INSTRUCTION: plain(22, "Virtual instruction"),
+  CAUSE_STORE_GUEST_PAGE_FAULT: plain(23, "Store or AMO guest-page fault"),
+});
+
+export const htinst = group("htinst (priv §21.6.3)", {
+  HTINST_PSEUDO_READ: mask(0x3000n, "Fault on a read of a VS-stage page table"),
+  HTINST_PSEUDO_WRITE: mask(0x3020n, "Fault on a write (A or D) of a VS-stage page table"),
+});
+
+export const hvictl = group("hvictl and stopi, vstopi, stopei, vstopei (aia §6.3.3, §5.4, §3.10)", {
+  HVICTL_IPRIO_MASK: field(7, 0, "Priority of the virtual interrupt"),
+  HVICTL_IPRIOM: bit(8, "Priority shown in vstopi"),
+  HVICTL_DPR: bit(9, "Default priority rank against VSEI"),
+  HVICTL_IID_SHIFT: plain(16, "Position of the interrupt identity"),
+  HVICTL_IID_MASK: field(27, 16, "Interrupt identity"),
+  HVICTL_VTI: bit(30, "Guest accesses to sip and sie trap"),
+  TOPI_IID_SHIFT: plain(16, "stopi and vstopi: position of the interrupt identity"),
+  TOPI_IPRIO_MASK: field(7, 0, "stopi and vstopi: priority"),
+  TOPEI_ID_SHIFT: plain(16, "stopei and vstopei: position of the interrupt identity"),
+  TOPEI_ID_MASK: field(26, 16, "stopei and vstopei: interrupt identity"),
+  TOPEI_PRIO_MASK: field(10, 0, "stopei and vstopei: priority"),
+});
+
+export const csrFieldGroups = [
+  status,
+  hstatus,
+  envcfg,
+  stateen,
+  counters,
+  translation,
+  pte,
+  interrupts,
+  interruptBits,
+  causes,
+  htinst,
+  hvictl,
+] as const;

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// Registers of RISC-V interrupt controllers: PLIC 1.0, and APLIC and IMSIC of the Advanced Interrupt Architecture 1.0.
+// Read by the generator (core/arch/riscv64/irq/spec.ts) and by packages that need the values in Node. Data only.
+import { count, group, mask, u32 } from "../row.ts";
+
+export const plic = group("PLIC (plic §3 memory map)", {
+  PLIC_PRIORITY: u32(0x000000, "Priority of source n at 4 n; source 0 does not exist"),
+  PLIC_PENDING: u32(0x001000, "Pending bits, 32 sources per word, read only"),
+  PLIC_ENABLE: u32(0x002000, "Enable bits of context 0"),
+  PLIC_ENABLE_STRIDE: u32(0x80, "Bytes of enable bits per context"),
+  PLIC_CONTEXT: u32(0x200000, "Threshold and claim of context 0"),
+  PLIC_CONTEXT_STRIDE: u32(0x1000, "Bytes per context"),
+  PLIC_CONTEXT_THRESHOLD: u32(0x0, "Only priorities above it interrupt"),
+  PLIC_CONTEXT_CLAIM: u32(0x4, "Read claims, write completes"),
+  PLIC_SIZE: u32(0x4000000, "Bytes of the whole map"),
+  PLIC_MAX_SOURCES: count(1024, "Sources including the absent source 0"),
+  PLIC_MAX_CONTEXTS: count(15872, "Contexts that the map has room for"),
+});
+
+export const aplic = group("APLIC registers (aia §4.5)", {
+  APLIC_DOMAINCFG: u32(0x0000, "Domain configuration"),
+  APLIC_SOURCECFG: u32(0x0000, "Source n at this + 4 n, n from 1 to 1023"),
+  APLIC_MMSIADDRCFG: u32(0x1bc0, "Machine MSI address"),
+  APLIC_MMSIADDRCFGH: u32(0x1bc4, "Machine MSI address, high"),
+  APLIC_SMSIADDRCFG: u32(0x1bc8, "Supervisor MSI address"),
+  APLIC_SMSIADDRCFGH: u32(0x1bcc, "Supervisor MSI address, high"),
+  APLIC_SETIP: u32(0x1c00, "Sets pending bits; word k at this + 4 k"),
+  APLIC_SETIPNUM: u32(0x1cdc, "Sets one pending bit by number"),
+  APLIC_IN_CLRIP: u32(0x1d00, "Reads rectified inputs; writing clears pending bits"),
+  APLIC_CLRIPNUM: u32(0x1ddc, "Clears one pending bit by number"),
+  APLIC_SETIE: u32(0x1e00, "Sets enable bits"),
+  APLIC_SETIENUM: u32(0x1edc, "Sets one enable bit by number"),
+  APLIC_CLRIE: u32(0x1f00, "Clears enable bits"),
+  APLIC_CLRIENUM: u32(0x1fdc, "Clears one enable bit by number"),
+  APLIC_SETIPNUM_LE: u32(0x2000, "Sets one pending bit, little-endian"),
+  APLIC_SETIPNUM_BE: u32(0x2004, "Sets one pending bit, big-endian"),
+  APLIC_GENMSI: u32(0x3000, "Sends an MSI"),
+  APLIC_TARGET: u32(0x3000, "Target of source n at this + 4 n, n from 1 to 1023"),
+  APLIC_IDC: u32(0x4000, "Interrupt delivery control of hart index 0"),
+  APLIC_IDC_STRIDE: u32(0x20, "Bytes per hart index"),
+  APLIC_IDC_IDELIVERY: u32(0x00, "Delivery enabled"),
+  APLIC_IDC_IFORCE: u32(0x04, "Forces an interrupt"),
+  APLIC_IDC_ITHRESHOLD: u32(0x08, "Only priorities below it interrupt; 0 means all"),
+  APLIC_IDC_TOPI: u32(0x18, "Top pending and enabled interrupt"),
+  APLIC_IDC_CLAIMI: u32(0x1c, "As topi; reading claims"),
+  APLIC_MAX_SOURCES: count(1024, "Sources including the absent source 0"),
+});
+
+export const aplicFields = group("APLIC fields (aia §4.5, §4.8)", {
+  APLIC_DOMAINCFG_BE: u32(0x1, "Registers are big-endian"),
+  APLIC_DOMAINCFG_DM: u32(0x4, "Delivery mode: MSI"),
+  APLIC_DOMAINCFG_IE: u32(0x100, "Interrupts enabled"),
+  APLIC_DOMAINCFG_TOP: u32(0x80000000, "The fixed top byte"),
+  APLIC_SOURCECFG_D: u32(0x400, "Delegated to a child domain"),
+  APLIC_SOURCECFG_CHILD_MASK: u32(0x3ff, "Child index when delegated"),
+  APLIC_SOURCECFG_SM_MASK: u32(0x7, "Source mode"),
+  APLIC_SOURCECFG_SM_INACTIVE: u32(0, "Inactive"),
+  APLIC_SOURCECFG_SM_DETACHED: u32(1, "Active, input ignored"),
+  APLIC_SOURCECFG_SM_EDGE1: u32(4, "Rising edge"),
+  APLIC_SOURCECFG_SM_EDGE0: u32(5, "Falling edge"),
+  APLIC_SOURCECFG_SM_LEVEL1: u32(6, "High level"),
+  APLIC_SOURCECFG_SM_LEVEL0: u32(7, "Low level"),
+  APLIC_TARGET_HART_SHIFT: count(18, "Position of the hart index"),
+  APLIC_TARGET_HART_MASK: u32(0x3fff, "Hart index, not in place"),
+  APLIC_TARGET_GUEST_SHIFT: count(12, "Position of the guest index (MSI mode)"),
+  APLIC_TARGET_GUEST_MASK: u32(0x3f, "Guest index, not in place"),
+  APLIC_TARGET_IPRIO_MASK: u32(0xff, "Priority (direct mode)"),
+  APLIC_TARGET_EIID_MASK: u32(0x7ff, "External interrupt identity (MSI mode)"),
+  APLIC_GENMSI_BUSY: u32(0x1000, "The last MSI has not left yet"),
+  APLIC_TOPI_ID_SHIFT: count(16, "topi and claimi: position of the source"),
+  APLIC_TOPI_ID_MASK: u32(0x3ff, "topi and claimi: source, not in place"),
+  APLIC_TOPI_PRIO_MASK: u32(0xff, "topi and claimi: priority"),
+  APLIC_MSICFGH_LOCK: u32(0x80000000, "mmsiaddrcfgh: locked"),
+  APLIC_MSICFGH_HHXS_SHIFT: count(24, "mmsiaddrcfgh: position of the group shift"),
+  APLIC_MSICFGH_HHXS_MASK: u32(0x1f, "mmsiaddrcfgh: group shift, not in place"),
+  APLIC_MSICFGH_LHXS_SHIFT: count(20, "Position of the hart index shift"),
+  APLIC_MSICFGH_LHXS_MASK: u32(0x7, "Hart index shift, not in place"),
+  APLIC_MSICFGH_HHXW_SHIFT: count(16, "mmsiaddrcfgh: position of the group width"),
+  APLIC_MSICFGH_HHXW_MASK: u32(0x7, "mmsiaddrcfgh: group width, not in place"),
+  APLIC_MSICFGH_LHXW_SHIFT: count(12, "mmsiaddrcfgh: position of the hart index width"),
+  APLIC_MSICFGH_LHXW_MASK: u32(0xf, "mmsiaddrcfgh: hart index width, not in place"),
+  APLIC_MSICFGH_PPN_MASK: u32(0xfff, "High bits of the base page number"),
+});
+
+export const imsic = group("IMSIC (aia §3.5, §3.8)", {
+  IMSIC_SETEIPNUM_LE: u32(0x000, "A little-endian write makes that identity pending"),
+  IMSIC_SETEIPNUM_BE: u32(0x004, "A big-endian write makes that identity pending"),
+  IMSIC_PAGE_SIZE: u32(0x1000, "Bytes per interrupt file"),
+  IMSIC_MAX_IDENTITIES: count(2048, "Identities including the absent identity 0"),
+  IMSIC_EIDELIVERY: mask(0x70n, "siselect: delivery enabled"),
+  IMSIC_EITHRESHOLD: mask(0x72n, "siselect: only identities below it interrupt; 0 means all"),
+  IMSIC_EIP0: mask(0x80n, "siselect: pending bits; on 64 bits only even numbers exist"),
+  IMSIC_EIP63: mask(0xbfn, "siselect: last pending register"),
+  IMSIC_EIE0: mask(0xc0n, "siselect: enable bits; on 64 bits only even numbers exist"),
+  IMSIC_EIE63: mask(0xffn, "siselect: last enable register"),
+});
+
+export const irqGroups = [plic, aplic, aplicFields, imsic] as const;
