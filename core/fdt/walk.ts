@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+// Walking a checked tree: nodes, properties, names, paths. Called at boot and at guest creation.
+// A node is the linear address of its BEGIN_NODE token, a property the linear address of its data; 0 is "none".
+// Never checks bounds: only blobs that passed fdtCheck may come here. Never allocates, never recurses.
+import {
+  align4,
+  AT,
+  be32,
+  COLON,
+  FDT_BEGIN_NODE,
+  FDT_END,
+  FDT_END_NODE,
+  FDT_NOP,
+  FDT_PROP,
+  nameIs,
+  OFF_STRINGS,
+  OFF_STRUCT,
+  PROP_HEADER,
+  SLASH,
+  textMatch,
+  textUnit,
+} from "./format";
+
+function skipNops(token: usize): usize {
+  while (be32(token) == FDT_NOP) token += 4;
+  return token;
+}
+
+function afterName(node: usize): usize {
+  let p = node + 4;
+  while (load<u8>(p) != 0) p++;
+  return align4(p + 1);
+}
+
+/** The token after this one, whatever it is. */
+export function fdtSkipToken(token: usize): usize {
+  const kind = be32(token);
+  if (kind == FDT_BEGIN_NODE) return afterName(token);
+  if (kind == FDT_PROP) return align4(token + PROP_HEADER + be32(token + 4));
+  return token + 4;
+}
+
+/** One past a node's END_NODE token. */
+export function fdtNodeEnd(node: usize): usize {
+  let p = node;
+  let depth: u32 = 0;
+  do {
+    const kind = be32(p);
+    if (kind == FDT_BEGIN_NODE) depth++;
+    else if (kind == FDT_END_NODE) depth--;
+    p = fdtSkipToken(p);
+  } while (depth != 0);
+  return p;
+}
+
+/** The root node. */
+export function fdtRoot(fdt: usize): usize {
+  return skipNops(fdt + be32(fdt + OFF_STRUCT));
+}
+
+/** The next node in document order (children before siblings), 0 after the last. */
+export function fdtNext(node: usize): usize {
+  let p = fdtSkipToken(node);
+  while (true) {
+    const kind = be32(p);
+    if (kind == FDT_BEGIN_NODE) return p;
+    if (kind == FDT_END) return 0;
+    p = fdtSkipToken(p);
+  }
+}
+
+/** The first child, or 0. */
+export function fdtChild(node: usize): usize {
+  let p = fdtSkipToken(node);
+  while (true) {
+    const kind = be32(p);
+    if (kind == FDT_BEGIN_NODE) return p;
+    if (kind == FDT_END_NODE) return 0;
+    p = fdtSkipToken(p);
+  }
+}
+
+/** The next node with the same parent, or 0. */
+export function fdtSibling(node: usize): usize {
+  const p = skipNops(fdtNodeEnd(node));
+  return be32(p) == FDT_BEGIN_NODE ? p : 0;
+}
+
+/** The parent, 0 for the root. Walks from the root: keep the parent where you already have it. */
+export function fdtParent(fdt: usize, node: usize): usize {
+  let parent: usize = 0;
+  let at = fdtRoot(fdt);
+  while (at != 0 && at != node) {
+    if (node < fdtNodeEnd(at)) {
+      parent = at;
+      at = fdtChild(at);
+    } else {
+      at = fdtSibling(at);
+    }
+  }
+  return parent;
+}
+
+/** How many ancestors a node has: 0 for the root. */
+export function fdtDepth(fdt: usize, node: usize): u32 {
+  let depth: u32 = 0;
+  let at = fdtRoot(fdt);
+  while (at != 0 && at != node) {
+    if (node < fdtNodeEnd(at)) {
+      depth++;
+      at = fdtChild(at);
+    } else {
+      at = fdtSibling(at);
+    }
+  }
+  return depth;
+}
+
+/** A node's name with its unit address: NUL-terminated printable bytes; the root's is empty. */
+export function fdtName(node: usize): usize {
+  return node + 4;
+}
+
+export function fdtNameLength(node: usize): u32 {
+  let length: u32 = 0;
+  while (load<u8>(node + 4 + length) != 0) length++;
+  return length;
+}
+
+/** Does a node carry this name, its unit address left out unless `name` gives one? */
+export function fdtNamed(node: usize, name: string): bool {
+  return matches(node, changetype<usize>(name), name.length, 1);
+}
+
+/** A node's first property, or 0. */
+export function fdtFirstProperty(node: usize): usize {
+  return propertyAt(fdtSkipToken(node));
+}
+
+/** The next property of the same node, or 0. */
+export function fdtNextProperty(property: usize): usize {
+  return propertyAt(align4(property + fdtLength(property)));
+}
+
+function propertyAt(token: usize): usize {
+  const p = skipNops(token);
+  return be32(p) == FDT_PROP ? p + PROP_HEADER : 0;
+}
+
+/** A property's name: NUL-terminated printable bytes. */
+export function fdtPropertyName(fdt: usize, property: usize): usize {
+  return fdt + be32(fdt + OFF_STRINGS) + be32(property - 4);
+}
+
+/** Length of a property's data in bytes. */
+export function fdtLength(property: usize): u32 {
+  return be32(property - 8);
+}
+
+/** The property of that name: the address of its data, 0 if the node has none. Its length is fdtLength(of that). */
+export function fdtProperty(fdt: usize, node: usize, name: string): usize {
+  let property = fdtFirstProperty(node);
+  while (property != 0 && !nameIs(fdtPropertyName(fdt, property), name)) property = fdtNextProperty(property);
+  return property;
+}
+
+/** The node at an absolute path such as "/cpus/cpu@0"; a component without `@` also finds a node that has one. */
+export function fdtFind(fdt: usize, path: string): usize {
+  return findPath(fdt, changetype<usize>(path), path.length, 1);
+}
+
+/**
+ * The node that a string property names, as /chosen's stdout-path does: an absolute path, or an alias from /aliases,
+ * optionally followed by `:options`. 0 if there is none.
+ */
+export function fdtResolve(fdt: usize, property: usize): usize {
+  const length = pathLength(property);
+  if (length == 0) return 0;
+  if (load<u8>(property) == SLASH) return findPath(fdt, property, length, 0);
+  const aliases = fdtFind(fdt, "/aliases");
+  let alias: usize = aliases != 0 ? fdtFirstProperty(aliases) : 0;
+  while (alias != 0) {
+    const name = fdtPropertyName(fdt, alias);
+    if (textMatch(name, property, length, 0) == length && load<u8>(name + length) == 0) break;
+    alias = fdtNextProperty(alias);
+  }
+  return alias != 0 ? findPath(fdt, alias, pathLength(alias), 0) : 0;
+}
+
+function pathLength(property: usize): u32 {
+  const limit = fdtLength(property);
+  let length: u32 = 0;
+  while (length < limit) {
+    const byte: u32 = load<u8>(property + length);
+    if (byte == 0 || byte == COLON) break;
+    length++;
+  }
+  return length;
+}
+
+function findPath(fdt: usize, text: usize, length: u32, shift: u32): usize {
+  if (length == 0 || textUnit(text, 0, shift) != SLASH) return 0;
+  let node = fdtRoot(fdt);
+  let start: u32 = 1;
+  while (start < length && node != 0) {
+    let end = start;
+    while (end < length && textUnit(text, end, shift) != SLASH) end++;
+    if (end > start) {
+      const part = text + ((<usize>start) << shift);
+      node = fdtChild(node);
+      while (node != 0 && !matches(node, part, end - start, shift)) node = fdtSibling(node);
+    }
+    start = end + 1;
+  }
+  return node;
+}
+
+function matches(node: usize, text: usize, length: u32, shift: u32): bool {
+  const name = fdtName(node);
+  if (textMatch(name, text, length, shift) != length) return false;
+  const next: u32 = load<u8>(name + length);
+  if (next == 0) return true;
+  if (next != AT) return false;
+  for (let i: u32 = 0; i < length; i++) if (textUnit(text, i, shift) == AT) return false;
+  return true;
+}
