@@ -18,8 +18,10 @@ export declare function csrProbe(csr: u32, absent: u64): u64;
 // ---- This hart.
 /** Linear address of this hart's `Hart` record (the thread pointer on RISC-V). */
 export declare function hart(): usize;
-/** Waits for an interrupt; may return at any time. */
-export declare function wfi(): void;
+/** Makes `ptr` this hart's record from now on and sets its stackTop for hart `index`. */
+export declare function setHart(ptr: usize, index: u32): void;
+/** Stops this hart for good. */
+export declare function park(): void;
 
 // ---- Order and translation.
 /** Orders memory and device accesses before against those after. */
@@ -60,6 +62,9 @@ export declare function clear(hpa: u64, length: u64): void;
 /** The 16-bit instruction parcel at a guest-virtual address as the guest would fetch it; 0x1_0000 if that faults. */
 export declare function fetchGuestParcel(gva: u64): u32;
 
+/** Adds `bytes` (a multiple of 4 KiB) of the host memory right behind the image to linear memory; 0 if it cannot. Boot only. */
+export declare function extendLinear(bytes: u32): u32;
+
 // ---- Atomics on linear memory: locks and cross-hart flags.
 /** Atomically ORs and answers the value before; orders like acquire and release. */
 export declare function atomicOr(ptr: usize, bits: u32): u32;
@@ -72,7 +77,7 @@ export declare function atomicLoad(ptr: usize): u32;
 // ---- Firmware.
 /** SBI call; the error comes back, the value goes to `hart().sbiValue`. Never pass a guest's pointer. */
 export declare function sbi(extension: u32, func: u32, a0: u64, a1: u64, a2: u64): i64;
-/** Host-physical address at which a secondary hart starts. */
+/** Host-physical address at which a secondary hart starts; HSM's opaque argument becomes `secondary`'s. */
 export declare function secondaryEntry(): u64;
 
 // ---- Floating point state of the running vCPU: 32 registers of 8 bytes, then fcsr.
@@ -80,5 +85,9 @@ export declare function fpSave(ptr: usize): void;
 export declare function fpRestore(ptr: usize): void;
 
 // ---- Last words.
-/** Prints the machine-wide report (registers by name, backtrace) for a fault that no guest can be blamed for, and stops. */
-export declare function panic(messagePtr: usize): void;
+/** Fills `ptr` with up to `max` return addresses found on this hart's stack from `stack` (hva) up; answers how many. */
+export declare function backtrace(ptr: usize, max: u32, stack: u64): u32;
+/** Copies the name of the function that contains `pc`, and its offset, to `ptr` (at most `max` bytes); answers the length. */
+export declare function symbolName(pc: u64, ptr: usize, max: u32): u32;
+/** Copies the build's id (hexadecimal text) to `ptr`; answers the length. */
+export declare function buildId(ptr: usize, max: u32): u32;

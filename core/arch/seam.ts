@@ -2,11 +2,8 @@
 // The one door between neutral code and an architecture. Every architecture folder defines this same set of names;
 // the build picks one. Nothing outside core/arch imports anything else from core/arch.
 export { Context, readRegister, writeRegister } from "./riscv64/context";
+export { FaultFrame } from "./riscv64/fault";
 /** Host timer and time: now(), setHostTimer(deadline), TIMER_OFF. */
 export { now, setHostTimer, TIMER_OFF } from "./riscv64/timer";
 /** Asks another hart to look at its queue and its vCPU's requests: kickHart(index). */
 export { kickHart } from "./riscv64/ipi";
-/** Guest interrupt controller: setLine(guest, irq, level). */
-export { setLine } from "./riscv64/irq/line";
-/** Host interrupt controllers: enableHostInterrupt(irq), claimHostInterrupt(), completeHostInterrupt(irq). */
-export { claimHostInterrupt, completeHostInterrupt, enableHostInterrupt } from "./riscv64/irq/host";

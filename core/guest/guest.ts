@@ -5,10 +5,7 @@
 import { Lock } from "../lib/lock";
 import { Console } from "../host/console";
 
-export const MAX_GUESTS: u32 = 64;
-export const MAX_VCPUS: u32 = 8;
-export const MAX_RANGES: u32 = 16;
-export const NAME_LENGTH: u32 = 32;
+export { MAX_GUESTS, MAX_RANGES, MAX_VCPUS, NAME_LENGTH } from "../limits";
 
 // ---- state
 export const GUEST_EMPTY: u32 = 0;

@@ -2,29 +2,24 @@
 // One record per host hart, reached as `thisHart()` in a single instruction. Filled at boot; afterwards only its own
 // hart writes it, except where a field says otherwise. Assembly knows the first fields: see runtime/offsets.h.
 import * as hw from "../hw";
+import { FaultFrame } from "../arch/seam";
 
-/** Harts that one image can run; more are left parked and reported. */
-export const MAX_HARTS: u32 = 16;
+export { MAX_HARTS } from "../limits";
 
 @unmanaged
-export class Hart {
+export class Hart extends FaultFrame {
   // ---- Known to assembly and the shim.
   /** Top of this hart's hypervisor stack (hva). */
   stackTop: u64 = 0;
   /** Value of the last firmware call. */
   sbiValue: u64 = 0;
-  /** A fault inside the hypervisor, recorded by assembly before it calls `trap` again; cause 0 with pc 0 means none. */
-  faultCause: u64 = 0;
-  faultPc: u64 = 0;
-  faultValue: u64 = 0;
-  faultStack: u64 = 0;
-  faultReturn: u64 = 0;
   /** Number of this hart in firmware's terms. */
   id: u64 = 0;
 
-  // ---- Known to TypeScript only.
   /** 0 to hartCount - 1, the boot hart first. */
   index: u32 = 0;
+
+  // ---- Known to TypeScript only.
   /** 1 once the hart takes part in scheduling. */
   online: u32 = 0;
   /** The Entity that runs here now, 0 when idle. Other harts read it atomically to decide on a kick. */
@@ -41,7 +36,8 @@ export class Hart {
   sliceEnd: u64 = 0;
   /** Locks held now, for containment and the order check: pointers, innermost last. */
   locksHeld: u32 = 0;
-  pad: u32 = 0;
+  /** 1 while a fault of the hypervisor is being contained; a second one then stops the machine. */
+  containing: u32 = 0;
   lock0: usize = 0;
   lock1: usize = 0;
   lock2: usize = 0;

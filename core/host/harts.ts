@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The table of host harts, filled at boot in the order of the host tree with the boot hart first.
 // @lock per boot: written by the boot hart before others start, read-only afterwards.
-import { Hart, MAX_HARTS } from "./hart";
+import { MAX_HARTS } from "../limits";
+import { Hart } from "./hart";
 
-const records: usize = memory.data(<i32>(MAX_HARTS * sizeof<usize>()));
+const records: usize = memory.data(MAX_HARTS * sizeof<usize>());
 let count: u32 = 0;
 
 /** Adds a hart's record; answers its index, or MAX_HARTS when the table is full. */
