@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Joins a guest's interrupt controller to its vCPUs. Called in trap or worker context with the guest's lock held: by
+// the bus for the controller's own registers, and by whoever moves a device's interrupt line. It never knows a device.
+import { Guest } from "../../../guest/guest";
+import { Vcpu } from "../../../guest/vcpu";
+import { Access } from "../../../mmio/access";
+import { vcpuSetExternal } from "../inject";
+import { Vplic, vplicAccess, vplicOutput, vplicReset, vplicSetLine } from "./vplic";
+
+/** Drives interrupt line `irq` of the guest to `level` (0 or 1). */
+export function setLine(guest: Guest, irq: u32, level: u32): void {
+  const plic = changetype<Vplic>(guest.irqchip);
+  vplicSetLine(plic, irq, level);
+  if (plic.changed != 0) drive(guest, plic);
+}
+
+/** A guest access to its interrupt controller's registers. */
+export function irqchipAccess(guest: Guest, access: Access): i32 {
+  const plic = changetype<Vplic>(guest.irqchip);
+  const answer = vplicAccess(plic, access);
+  if (plic.changed != 0) drive(guest, plic);
+  return answer;
+}
+
+/** The guest restarts: back to power-on, all lines low. */
+export function irqchipReset(guest: Guest): void {
+  const plic = changetype<Vplic>(guest.irqchip);
+  vplicReset(plic);
+  drive(guest, plic);
+}
+
+/** Tells each vCPU whose external interrupt moved. */
+function drive(guest: Guest, plic: Vplic): void {
+  let changed = plic.changed;
+  plic.changed = 0;
+  for (let index: u32 = 0; changed != 0 && index < guest.vcpuCount; index++) {
+    if (changed & 1) {
+      const vcpu = load<usize>(guest.vcpus + index * sizeof<usize>());
+      vcpuSetExternal(changetype<Vcpu>(vcpu), vplicOutput(plic, index));
+    }
+    changed >>= 1;
+  }
+}
