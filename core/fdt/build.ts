@@ -4,6 +4,7 @@
 import { Status } from "../lib/status";
 import { CACHE_BYTES, fail, FdtWriter, pad, putCell, room } from "./emit";
 import {
+  AT,
   BOOT_CPU,
   FDT_BEGIN_NODE,
   FDT_END,
@@ -31,6 +32,8 @@ import {
 
 const MAX_STRINGS: u32 = 8192;
 const MIN_CAPACITY: u32 = 512;
+/** Longest unit address with its `@`. */
+const MAX_UNIT: u32 = 17;
 
 /** Starts a tree. The buffer is 8-byte aligned; its old content does not matter. */
 export function fdtBegin(writer: FdtWriter, buffer: usize, capacity: u32): void {
@@ -84,8 +87,9 @@ export function fdtBeginNode(writer: FdtWriter, name: string): void {
 
 /** Opens a node called `name@unit`, unit in lower-case hexadecimal. */
 export function fdtBeginNodeAt(writer: FdtWriter, name: string, unit: u64): void {
+  if (<u32>name.length > FDT_MAX_NAME - MAX_UNIT) fail(writer, Status.Limit);
   if (!beginNode(writer, changetype<usize>(name), name.length, 1)) return;
-  store<u8>(writer.at++, 0x40);
+  store<u8>(writer.at++, AT);
   let shift: u32 = 60;
   while (shift != 0 && unit >> shift == 0) shift -= 4;
   for (; ; shift -= 4) {
@@ -108,10 +112,10 @@ function beginNode(writer: FdtWriter, name: usize, length: u32, shift: u32): boo
   if (writer.property != 0 || (writer.depth == 0) != isRoot || (length == 0) != isRoot) {
     return fail(writer, Status.Invalid);
   }
-  if (length > FDT_MAX_NAME - 17 || writer.depth >= FDT_MAX_DEPTH || writer.nodes >= FDT_MAX_NODES) {
+  if (length > FDT_MAX_NAME || writer.depth >= FDT_MAX_DEPTH || writer.nodes >= FDT_MAX_NODES) {
     return fail(writer, Status.Limit);
   }
-  if (!room(writer, 16 + 4 + length + 17 + 4)) return false;
+  if (!room(writer, 16 + 4 + length + MAX_UNIT + 4)) return false;
   if (isRoot) {
     for (let i = 0; i < 4; i++) putCell(writer, 0);
     writer.structure = writer.at;
