@@ -369,6 +369,18 @@ describe("PLIC and hostile accesses", () => {
     );
   });
 
+  it("reads 0 and ignores writes in words that name nothing", () => {
+    setup(2, 40);
+    const before = unit.bytes().slice(plic, plic + call("vplicBytes", 2));
+    const nothing = [0, 41 * 4, 0xffc, PENDING, PENDING + 16, ENABLE + 16, ENABLE + 0x100, ENABLE + 0x1000 * 0x80];
+    nothing.push(threshold(0) + 8, threshold(1) + 0xffc, threshold(2), claim(2), claim(15871), SIZE - 4);
+    for (const at of nothing) {
+      write(at, 0xffffffff);
+      expect(read(at)).toBe(0);
+    }
+    expect(unit.bytes().slice(plic, plic + before.length)).toEqual(before);
+  });
+
   it("ignores lines that do not exist", () => {
     setup(1, 8);
     write(ENABLE, 0xffffffff);
