@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where everything goes in host memory and in each guest's memory. One pure function: sizes in, addresses out, or a
+// StepError that says what does not fit. Called by boot-image.ts before QEMU starts; the hypervisor checks it all again.
+//
+//   host   0x8000_0000 firmware │ 0x8020_0000 hypervisor image, 16 MiB │ its own memory … │ 0x9000_0000 modules, guests'
+//          static memory, each on a 2 MiB boundary │ … │ last 2 MiB below min(end of memory, 3 GiB): host device tree
+//   guest  0x8000_0000 RAM │ + text offset: kernel │ … │ ramdisk, page-aligned below │ end − 64 KiB: device tree
+import { StepError } from "../errors.ts";
+import type { KernelShape } from "./linux-image.ts";
+
+export const MIB = 1 << 20;
+export const HOST_RAM_BASE = 0x8000_0000;
+export const HYPERVISOR_BASE = 0x8020_0000;
+export const HYPERVISOR_SPAN = 16 * MIB;
+/** First address for modules and guests; what lies below is the hypervisor's to allocate from. */
+export const MODULES_BASE = 0x9000_0000;
+export const GUEST_RAM_BASE = 0x8000_0000;
+export const GUEST_DTB_SPACE = 64 << 10;
+/** QEMU puts the host device tree into the last 2 MiB below this address, or below the end of memory. */
+const DEVICE_TREE_CEILING = 0xc000_0000;
+const DEVICE_TREE_SPACE = 2 * MIB;
+const ALIGNMENT = 2 * MIB;
+const PAGE = 4096;
+
+export interface PlacedFile {
+  /** Identity of the file: two guests with the same id share one module. */
+  readonly id: string;
+  readonly bytes: number;
+}
+
+export interface GuestRequest {
+  readonly name: string;
+  readonly memoryBytes: number;
+  readonly kernel: PlacedFile & { readonly shape: KernelShape };
+  readonly ramdisk?: PlacedFile;
+  /** "static" reserves host memory now and lays kernel and ramdisk into it; "dynamic" leaves both to the hypervisor. */
+  readonly memory: "static" | "dynamic";
+}
+
+export interface PlacementRequest {
+  readonly hostBytes: number;
+  readonly guests: readonly GuestRequest[];
+}
+
+/** A file at an address, by the file's id. */
+export interface Module {
+  readonly id: string;
+  readonly hpa: number;
+  readonly bytes: number;
+}
+
+export interface GuestPlacement {
+  readonly name: string;
+  readonly kernel: Module;
+  readonly ramdisk?: Module;
+  /** Present for static memory. */
+  readonly staticMemory?: { readonly hpa: number; readonly bytes: number };
+  /** Copies that lie inside the static memory at the places where the guest expects them. */
+  readonly preloaded: readonly Module[];
+}
+
+export interface Placement {
+  /** Each distinct file once, at its pristine place. */
+  readonly modules: readonly Module[];
+  readonly guests: readonly GuestPlacement[];
+  /** First host address that nothing was put at. */
+  readonly end: number;
+}
+
+const alignUp = (value: number, to: number): number => Math.ceil(value / to) * to;
+const alignDown = (value: number, to: number): number => Math.floor(value / to) * to;
+const inMiB = (bytes: number): string => `${Math.ceil(bytes / MIB)} MiB`;
+
+/** Offsets from the start of guest RAM at which the hypervisor, too, puts a guest's kernel, ramdisk and device tree. */
+export function guestLayout(guest: GuestRequest): { kernel: number; ramdisk: number | undefined; dtb: number } {
+  const { kernel, ramdisk, memoryBytes, name } = guest;
+  const fail = (why: string): never => {
+    const least = alignUp(
+      kernel.shape.textOffset + kernel.shape.memoryBytes + (ramdisk?.bytes ?? 0) + GUEST_DTB_SPACE + PAGE,
+      ALIGNMENT,
+    );
+    throw new StepError({
+      step: `place guest ${name}`,
+      why,
+      fix: `give guest ${name} at least ${inMiB(least)} of memory`,
+    });
+  };
+  if (!Number.isSafeInteger(memoryBytes) || memoryBytes <= 0 || memoryBytes % PAGE !== 0) {
+    fail(`its memory of ${memoryBytes} bytes is not a positive number of 4 KiB pages`);
+  }
+  const dtb = memoryBytes - GUEST_DTB_SPACE;
+  const ramdiskAt = ramdisk ? alignDown(dtb - ramdisk.bytes, PAGE) : undefined;
+  const kernelEnd = kernel.shape.textOffset + kernel.shape.memoryBytes;
+  if (kernelEnd > (ramdiskAt ?? dtb)) fail(`kernel and ramdisk do not fit into its ${inMiB(memoryBytes)}`);
+  return { kernel: kernel.shape.textOffset, ramdisk: ramdiskAt, dtb };
+}
+
+/** Hands out 2 MiB-aligned host memory upwards, around the device tree. */
+function hostAllocator(hostBytes: number) {
+  const hostEnd = HOST_RAM_BASE + hostBytes;
+  const treeEnd = Math.min(hostEnd, DEVICE_TREE_CEILING);
+  const treeStart = alignDown(treeEnd - DEVICE_TREE_SPACE, ALIGNMENT);
+  let next = MODULES_BASE;
+  const take = (bytes: number, what: string): number => {
+    let at = next;
+    if (at < treeEnd && at + bytes > treeStart) at = alignUp(treeEnd, ALIGNMENT);
+    const needed = at + bytes;
+    if (needed > hostEnd) {
+      const needBytes = needed - HOST_RAM_BASE + (hostEnd <= DEVICE_TREE_CEILING ? DEVICE_TREE_SPACE : 0);
+      throw new StepError({
+        step: "place the guests in host memory",
+        why: `${what} (${inMiB(bytes)}) does not fit into the host's ${inMiB(hostBytes)}`,
+        fix: `give the host more memory (at least ${inMiB(needBytes)} for this and what comes before it) or the guests less`,
+      });
+    }
+    next = alignUp(needed, ALIGNMENT);
+    return at;
+  };
+  return { take, end: () => next };
+}
+
+/** Decides all addresses. Guests that name the same file share its pristine module. */
+export function placeGuests(request: PlacementRequest): Placement {
+  const names = new Set<string>();
+  const allocator = hostAllocator(request.hostBytes);
+  const modules = new Map<string, Module>();
+  const moduleFor = (file: PlacedFile): Module => {
+    const known = modules.get(file.id);
+    if (known) return known;
+    const module = { id: file.id, hpa: allocator.take(file.bytes, `module ${file.id}`), bytes: file.bytes };
+    modules.set(file.id, module);
+    return module;
+  };
+  for (const { name, kernel, ramdisk } of request.guests) {
+    if (names.has(name))
+      throw new StepError({ step: "place the guests in host memory", why: `two guests are named ${name}` });
+    names.add(name);
+    moduleFor(kernel);
+    if (ramdisk) moduleFor(ramdisk);
+  }
+  const guests = request.guests.map((guest): GuestPlacement => {
+    const layout = guestLayout(guest);
+    const kernel = moduleFor(guest.kernel);
+    const ramdisk = guest.ramdisk ? moduleFor(guest.ramdisk) : undefined;
+    const base = { name: guest.name, kernel, ...(ramdisk ? { ramdisk } : {}) };
+    if (guest.memory === "dynamic") return { ...base, preloaded: [] };
+    const hpa = allocator.take(guest.memoryBytes, `the memory of guest ${guest.name}`);
+    const preloaded = [{ ...kernel, hpa: hpa + layout.kernel }];
+    if (ramdisk && layout.ramdisk !== undefined) preloaded.push({ ...ramdisk, hpa: hpa + layout.ramdisk });
+    return { ...base, staticMemory: { hpa, bytes: guest.memoryBytes }, preloaded };
+  });
+  return { modules: [...modules.values()], guests, end: allocator.end() };
+}
