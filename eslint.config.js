@@ -20,7 +20,7 @@ const sizes = {
 };
 
 export default tseslint.config(
-  { ignores: ["**/node_modules/", "build/", ".cache/", "coverage/"] },
+  { ignores: ["**/node_modules/", "build/", ".cache/", "coverage/", "packages/lint/fixtures/"] },
   {
     files: ["**/*.ts"],
     plugins: { typeone: plugin },
@@ -47,7 +47,15 @@ export default tseslint.config(
   { files: ["core/hw.ts"], rules: { "typeone/exported-signature": "off" } },
   {
     name: "TypeScript on Node",
-    files: ["packages/**/*.ts", "tests/**/*.ts", "bench/**/*.ts", "scripts/**/*.ts", "**/*.test.ts", "*.ts"],
+    files: [
+      "packages/**/*.ts",
+      "tests/**/*.ts",
+      "bench/**/*.ts",
+      "scripts/**/*.ts",
+      "guests/*.ts",
+      "**/*.test.ts",
+      "*.ts",
+    ],
     extends: [tseslint.configs.recommended],
     languageOptions: { parserOptions: { projectService: true } },
     rules: {
