@@ -224,6 +224,7 @@ function writeModemControl(uart: Ns16550, value: u32): void {
   // DCTS, DDSR and DDCD stand four below their lines; TERI marks only the end of RI.
   const moved = (before ^ after) & ~(spec.UART_MSR_RI & after);
   uart.deltas |= moved >> 4;
+  if (!transmitterReady(uart)) uart.empty = 0; // Loopback has ended in front of a full `tx`.
   update(uart);
 }
 
