@@ -1,3 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
+// The simulated machine and what tests need to write guests for it.
 export { loadUnit } from "./unit.ts";
 export type { Imports, UnitModule } from "./unit.ts";
+export { Machine } from "./machine.ts";
+export type { RunLimits, RunReason } from "./machine.ts";
+export type { Aia, DomainOptions, MachineOptions } from "./options.ts";
+export { loadCore } from "./core-module.ts";
+export { CoreFault, MachinePanic, Violation } from "./faults.ts";
+export { CAUSE, CSR, EID, SBI } from "./csr.ts";
+export { Cpu, enableInterrupts, GuestState, program, quietInterrupt, SLOT, useTraps } from "./guest/cpu.ts";
+export type { InterruptHandler, Program, ProgramParts } from "./guest/cpu.ts";
+export * from "./guest/ops.ts";
+export { entryWord, kernelImage } from "./guest/encode.ts";
+export { decodeHgatp, readStage2, walkStage2 } from "./stage2.ts";
+export { Ram } from "./ram.ts";
+export { seededRandom } from "./random.ts";
+export type { Random } from "./random.ts";
+export type { SimHart } from "./sim-hart.ts";
+export { TIMEBASE } from "./host-tree.ts";

@@ -21,12 +21,17 @@ const MISSING = (module: string, name: string) => () => {
 };
 
 /** Compiles `entry` (relative to the repository) and instantiates it; absent imports throw by name when called. */
-export async function loadUnit(entry: string, imports: Imports = {}, options: { use?: Record<string, number | string> } = {}): Promise<UnitModule> {
+export async function loadUnit(
+  entry: string,
+  imports: Imports = {},
+  options: { use?: Record<string, number | string> } = {},
+): Promise<UnitModule> {
   const { wasm } = await compileAssemblyScript({ entry, ...(options.use ? { use: options.use } : {}) });
   const module = await WebAssembly.compile(wasm);
   const provided: WebAssembly.Imports = {};
   for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
-    if (kind !== "function") throw new Error(`${entry} imports ${from}.${name}, a ${kind}; only functions are expected`);
+    if (kind !== "function")
+      throw new Error(`${entry} imports ${from}.${name}, a ${kind}; only functions are expected`);
     provided[from] ??= {};
     (provided[from] as Record<string, unknown>)[name] = imports[from]?.[name] ?? MISSING(from, name);
   }

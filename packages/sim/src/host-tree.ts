@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// The host's device tree as QEMU's virt machine emits it (after firmware added its reservation), for the options of a
+// simulated machine. Domains are added by domains.ts.
+import { cells, FdtNode, FdtTree, node, u64 } from "@typeone/fdt";
+import type { FullOptions } from "./options.ts";
+
+export const UART = 0x10000000;
+export const UART_IRQ = 10;
+export const PLIC = 0xc000000;
+export const PLIC_SIZE = 0x600000;
+export const APLIC_M = 0xc000000;
+export const APLIC_S = 0xd000000;
+export const APLIC_SIZE = 0x8000;
+export const IMSIC_M = 0x24000000;
+export const IMSIC_S = 0x28000000;
+export const SOURCES = 0x60;
+export const TIMEBASE = 10_000_000;
+export const FIRMWARE_SIZE = 0x80000;
+
+const PHANDLE = { cpu: 0x100, intc: 0x200, controller: 1, imsicS: 2, imsicM: 3, aplicM: 4 } as const;
+
+function isaOf(options: FullOptions): string {
+  const extensions = [
+    "zicntr",
+    "zicsr",
+    "zifencei",
+    "zihpm",
+    "zba",
+    "zbb",
+    "zbs",
+    "sscounterenw",
+    "sstvala",
+    "sstvecd",
+    ...(options.aia === "none" ? [] : ["smaia", "ssaia"]),
+    ...(options.sstc ? ["sstc"] : []),
+    ...(options.svadu ? ["svadu"] : []),
+    ...(options.svpbmt ? ["svpbmt"] : []),
+    ...(options.smstateen ? ["smstateen"] : []),
+  ];
+  return `rv64imafdc${options.hypervisor ? "h" : ""}_${extensions.join("_")}`;
+}
+
+function cpusNode(options: FullOptions): FdtNode {
+  const isa = options.isa ?? isaOf(options);
+  const letters = isa.slice(4).split("_")[0] ?? "";
+  const list = [...letters, ...isa.split("_").slice(1)];
+  const cpus = node("cpus", { "#address-cells": 1, "#size-cells": 0, "timebase-frequency": TIMEBASE });
+  options.hartIds.forEach((id, index) => {
+    const intc = node("interrupt-controller", {
+      "#interrupt-cells": 1,
+      "interrupt-controller": true,
+      compatible: "riscv,cpu-intc",
+      phandle: PHANDLE.intc + index,
+    });
+    const properties = {
+      phandle: PHANDLE.cpu + index,
+      device_type: "cpu",
+      reg: id,
+      status: "okay",
+      compatible: "riscv",
+      "riscv,isa-extensions": list,
+      "riscv,isa-base": "rv64i",
+      "riscv,isa": isa,
+      "mmu-type": "riscv,sv57",
+    };
+    cpus.add(node(`cpu@${id.toString(16)}`, properties, [intc]));
+  });
+  return cpus;
+}
+
+function perHart(options: FullOptions, codes: readonly number[]): Uint8Array {
+  return cells(...options.hartIds.flatMap((_, index) => codes.flatMap((code) => [PHANDLE.intc + index, code])));
+}
+
+function plicNode(options: FullOptions): FdtNode {
+  return node(`plic@${PLIC.toString(16)}`, {
+    phandle: PHANDLE.controller,
+    "riscv,ndev": SOURCES - 1,
+    reg: u64(PLIC, PLIC_SIZE),
+    "interrupts-extended": perHart(options, [11, 9]),
+    "interrupt-controller": true,
+    compatible: ["sifive,plic-1.0.0", "riscv,plic0"],
+    "#address-cells": 0,
+    "#interrupt-cells": 1,
+  });
+}
+
+function aplicNodes(options: FullOptions): FdtNode[] {
+  const messages = options.aia === "aplic-imsic";
+  const domain = (base: number, own: number, code: number, imsic: number): FdtNode =>
+    node(`interrupt-controller@${base.toString(16)}`, {
+      phandle: own,
+      "riscv,num-sources": SOURCES,
+      reg: u64(base, APLIC_SIZE),
+      ...(messages ? { "msi-parent": imsic } : { "interrupts-extended": perHart(options, [code]) }),
+      "interrupt-controller": true,
+      "#interrupt-cells": 2,
+      "#address-cells": 0,
+      compatible: ["qemu,aplic", "riscv,aplic"],
+    });
+  const machine = domain(APLIC_M, PHANDLE.aplicM, 11, PHANDLE.imsicM);
+  machine.set("riscv,children", PHANDLE.controller).set("riscv,delegation", cells(PHANDLE.controller, 1, SOURCES));
+  const nodes = [domain(APLIC_S, PHANDLE.controller, 9, PHANDLE.imsicS), machine];
+  if (!messages) return nodes;
+  const imsic = (base: number, own: number, code: number): FdtNode =>
+    node(`interrupt-controller@${base.toString(16)}`, {
+      phandle: own,
+      "riscv,num-ids": 255,
+      reg: u64(base, 0x1000 * options.harts),
+      "interrupts-extended": perHart(options, [code]),
+      "msi-controller": true,
+      "interrupt-controller": true,
+      "#interrupt-cells": 0,
+      compatible: ["qemu,imsics", "riscv,imsics"],
+    });
+  return [...nodes, imsic(IMSIC_S, PHANDLE.imsicS, 9), imsic(IMSIC_M, PHANDLE.imsicM, 11)];
+}
+
+/** The tree without domains. */
+export function hostTree(options: FullOptions): FdtTree {
+  const tree = new FdtTree(
+    node("", {
+      "#address-cells": 2,
+      "#size-cells": 2,
+      compatible: "riscv-virtio",
+      model: "riscv-virtio,qemu",
+    }),
+  );
+  const wire = options.aia === "none" ? cells(UART_IRQ) : cells(UART_IRQ, 4);
+  const clock = 3686400;
+  const soc = node("soc", { "#address-cells": 2, "#size-cells": 2, compatible: "simple-bus", ranges: true }, [
+    node(`serial@${UART.toString(16)}`, {
+      interrupts: wire,
+      "interrupt-parent": PHANDLE.controller,
+      "clock-frequency": clock,
+      reg: u64(UART, 0x100),
+      compatible: "ns16550a",
+    }),
+    node("test@100000", {
+      phandle: 5,
+      reg: u64(0x100000, 0x1000),
+      compatible: ["sifive,test1", "sifive,test0", "syscon"],
+    }),
+    ...(options.aia === "none" ? [plicNode(options)] : aplicNodes(options)),
+    node("clint@2000000", {
+      "interrupts-extended": perHart(options, [3, 7]),
+      reg: u64(0x2000000, 0x10000),
+      compatible: ["sifive,clint0", "riscv,clint0"],
+    }),
+  ]);
+  const { ramBase } = options;
+  tree.root.add(
+    node("reserved-memory", { "#address-cells": 2, "#size-cells": 2, ranges: true }, [
+      node(`mmode_resv0@${ramBase.toString(16)}`, { reg: u64(ramBase, FIRMWARE_SIZE), "no-map": true }),
+    ]),
+  );
+  tree.root.add(
+    node(`memory@${ramBase.toString(16)}`, { device_type: "memory", reg: u64(ramBase, options.ramMiB * 0x100000) }),
+  );
+  tree.root.add(cpusNode(options));
+  tree.root.add(node("chosen", { "stdout-path": `/soc/serial@${UART.toString(16)}`, ...options.chosen }));
+  tree.root.add(soc);
+  return tree;
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// Puts the host's devices on the bus and wires their interrupts to the harts, for each kind of interrupt controller.
+import { DeviceBus } from "./bus.ts";
+import { HostAplic } from "./devices/aplic.ts";
+import type { LineSetter, WireSink } from "./devices/device.ts";
+import { HostImsic } from "./devices/imsic.ts";
+import { HostPlic } from "./devices/plic.ts";
+import { HostUart } from "./devices/uart.ts";
+import { APLIC_S, APLIC_SIZE, IMSIC_S, PLIC, PLIC_SIZE, SOURCES, UART, UART_IRQ } from "./host-tree.ts";
+import type { FullOptions } from "./options.ts";
+import type { SimHart } from "./sim-hart.ts";
+
+export interface HostDevices {
+  readonly bus: DeviceBus;
+  readonly uart: HostUart;
+  readonly controller: WireSink;
+}
+
+export function wireDevices(options: FullOptions, harts: readonly SimHart[]): HostDevices {
+  const bus = new DeviceBus();
+  const drive: LineSetter = (index, level) => {
+    const hart = harts[index];
+    if (hart) hart.csrs.externalLine = level;
+  };
+  const controller = addController(options, harts, bus, drive);
+  const uart = new HostUart((level) => controller.setLevel(UART_IRQ, level));
+  bus.add({ name: "uart", base: UART, size: 0x100, widths: [1], device: uart });
+  return { bus, uart, controller };
+}
+
+function addController(options: FullOptions, harts: readonly SimHart[], bus: DeviceBus, drive: LineSetter): WireSink {
+  if (options.aia === "none") {
+    const plic = new HostPlic(SOURCES - 1, options.harts, drive);
+    bus.add({ name: "plic", base: PLIC, size: PLIC_SIZE, widths: [4], device: plic });
+    return plic;
+  }
+  const wired = { sources: SOURCES, harts: options.harts, drive };
+  if (options.aia === "aplic") {
+    const aplic = new HostAplic(wired);
+    bus.add({ name: "aplic", base: APLIC_S, size: APLIC_SIZE, widths: [4], device: aplic });
+    return aplic;
+  }
+  const imsic = new HostImsic(options.harts, 0x1000, drive);
+  harts.forEach((hart, index) => (hart.csrs.file = imsic.files[index] ?? null));
+  const message = (hart: number, file: number, identity: number): void =>
+    file === 0 ? imsic.files[hart]?.message(identity) : imsic.guestMessage(hart, file, identity);
+  const aplic = new HostAplic({ ...wired, message });
+  bus.add({ name: "aplic", base: APLIC_S, size: APLIC_SIZE, widths: [4], device: aplic });
+  bus.add({ name: "imsic", base: IMSIC_S, size: 0x1000 * options.harts, widths: [4], device: imsic });
+  return aplic;
+}
