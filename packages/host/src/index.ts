@@ -11,6 +11,8 @@ export type { DebianFile, DebianFiles } from "./provision/debian.ts";
 export { GUEST_UP, buildInitramfs, guestBootargs } from "./provision/initramfs.ts";
 export type { GuestBootargs, GuestMode } from "./provision/initramfs.ts";
 export { debianRelease } from "./provision/release.ts";
+export type { Release } from "./provision/release.ts";
+export { configuredSources, mainMirror } from "./provision/sources.ts";
 export { checkTools, ensureTools, installAdvice } from "./provision/tools.ts";
 export type { ToolStatus } from "./provision/tools.ts";
 export { bareBoot, bareBootArgs } from "./qemu/bare-boot.ts";

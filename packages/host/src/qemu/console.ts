@@ -115,7 +115,7 @@ export class Console {
   waitFor(pattern: RegExp, options: WaitOptions): Promise<RegExpExecArray> {
     const plain = new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, ""));
     return new Promise((resolve, reject) => {
-      let timer: NodeJS.Timeout | undefined;
+      const waited = `${(options.timeoutMs / 1000).toFixed(0)} s`;
       const waiter: Waiter = {
         pattern: plain,
         from: options.from ?? "cursor",
@@ -125,18 +125,17 @@ export class Console {
           else resolve(result);
         },
       };
+      const giveUp = (reason: "timeout" | "closed", message: string) => {
+        this.#waiters.delete(waiter);
+        waiter.settle(new ConsoleError(reason, message, this.tail()));
+      };
+      const timer = setTimeout(
+        () => giveUp("timeout", `${String(plain)} did not appear within ${waited}`),
+        options.timeoutMs,
+      );
       this.#waiters.add(waiter);
-      if (this.#tryMatch(waiter)) return;
-      if (this.#closed !== undefined) {
-        this.#waiters.delete(waiter);
-        waiter.settle(new ConsoleError("closed", `${this.#closed} before ${String(plain)} appeared`, this.tail()));
-        return;
-      }
-      timer = setTimeout(() => {
-        this.#waiters.delete(waiter);
-        const waited = `${(options.timeoutMs / 1000).toFixed(0)} s`;
-        waiter.settle(new ConsoleError("timeout", `${String(plain)} did not appear within ${waited}`, this.tail()));
-      }, options.timeoutMs);
+      if (this.#tryMatch(waiter) || this.#closed === undefined) return;
+      giveUp("closed", `${this.#closed} before ${String(plain)} appeared`);
     });
   }
 }

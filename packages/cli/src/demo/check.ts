@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// The demo without a person: waits until every guest is up, types a command into each whose answer cannot be an echo,
+// reads the hypervisor's counters from its own terminal, and answers what happened. Called by `demo --check`.
+import { ConsoleError, GUEST_UP, type Progress, formatSeconds, inStep, launch, messageOf } from "@typeone/host";
+import { type GuestStats, readGuestStats } from "./guest-stats.ts";
+import type { DemoPlan, PreparedDemo } from "./prepare.ts";
+import { HOST, TypeOneConsole } from "./typeone-console.ts";
+
+export interface GuestResult {
+  readonly name: string;
+  readonly vcpus: number;
+  readonly memoryMiB: number;
+  /** Wall-clock seconds from the start of QEMU to the guest's own announcement; absent when it never came. */
+  readonly upSeconds?: number;
+  readonly answer?: string;
+  readonly stats?: GuestStats;
+}
+
+export interface CheckFailure {
+  /** A guest's name, or "host". */
+  readonly where: string;
+  readonly step: string;
+  readonly why: string;
+  /** The last lines that this guest (or the host) printed, and the host's. */
+  readonly tail: string;
+  readonly hostTail: string;
+}
+
+export interface CheckResult {
+  readonly ok: boolean;
+  readonly plan: DemoPlan;
+  readonly kernelVersion: string;
+  readonly guests: readonly GuestResult[];
+  /** One for each guest that failed in the step that ended the check; empty when all went well. */
+  readonly failures: readonly CheckFailure[];
+}
+
+export interface CheckOptions {
+  readonly plan: DemoPlan;
+  readonly progress: Progress;
+  readonly timeoutMs: number;
+  /** Gets the serial line as it comes. */
+  readonly transcript?: { write(bytes: Buffer): unknown };
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+type Results = Map<string, Mutable<GuestResult>>;
+
+/** Names whose step failed, so that the report can say which guest it was. */
+class CheckError extends Error {
+  readonly where: string;
+  readonly step: string;
+
+  constructor(where: string, step: string, why: string) {
+    super(why);
+    this.where = where;
+    this.step = step;
+  }
+}
+
+const ANSWER_TRIES = 4;
+const ANSWER_MS = 15_000;
+const LOOK_MS = 1_500;
+
+async function at<T>(where: string, step: string, work: Promise<T>): Promise<T> {
+  return work.catch((error: unknown) => {
+    throw error instanceof CheckError ? error : new CheckError(where, step, messageOf(error));
+  });
+}
+
+async function waitUp(line: TypeOneConsole, results: Results, options: CheckOptions): Promise<void> {
+  const start = Date.now();
+  const one = async (guest: Mutable<GuestResult>) => {
+    const announcement = new RegExp(`${GUEST_UP} ${guest.name}\\b`);
+    const waited = line.console.waitFor(announcement, { timeoutMs: options.timeoutMs, from: "start" });
+    await at(guest.name, "boot to userland", waited);
+    guest.upSeconds = (Date.now() - start) / 1000;
+  };
+  await inStep(options.progress, `boot ${results.size} guests to userland`, async (step) => {
+    const all = [...results.values()];
+    const settled = await Promise.allSettled(
+      all.map((guest) =>
+        one(guest).then(() => step.update(`${guest.name} after ${formatSeconds((guest.upSeconds ?? 0) * 1000)}`)),
+      ),
+    );
+    const failed = settled.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason as unknown] : []));
+    if (failed.length > 0) throw new AggregateError(failed, "not every guest reached userland");
+    step.done(all.map((guest) => `${guest.name} ${(guest.upSeconds ?? 0).toFixed(1)} s`).join(", "));
+  });
+}
+
+/** Types into one guest. The digits 42 are not in what is typed, so an echo cannot pass for the answer. */
+async function askGuest(line: TypeOneConsole, guest: Mutable<GuestResult>): Promise<void> {
+  const expected = `42-${guest.name}`;
+  const answer = new RegExp(`^(?:\\[${guest.name}\\] )?${expected}\\s*$`, "m");
+  line.focus(guest.name);
+  for (let attempt = 1; ; attempt++) {
+    line.console.type(attempt === 1 ? "\r" : "\u0003\r");
+    line.console.type("echo $((6*7))-$(hostname)\r");
+    try {
+      await line.console.waitFor(answer, { timeoutMs: ANSWER_MS });
+      guest.answer = expected;
+      return;
+    } catch (error) {
+      const last = attempt === ANSWER_TRIES || (error instanceof ConsoleError && error.reason === "closed");
+      if (last) throw new CheckError(guest.name, "answer a typed command", messageOf(error));
+    }
+  }
+}
+
+async function runSteps(line: TypeOneConsole, results: Results, options: CheckOptions): Promise<void> {
+  await waitUp(line, results, options);
+  await inStep(options.progress, "type a command into each guest", async (step) => {
+    for (const guest of results.values()) await askGuest(line, guest);
+    step.done([...results.values()].map((guest) => guest.answer).join(", "));
+  });
+  await inStep(options.progress, "read the hypervisor's counters", async () => {
+    line.focus(HOST);
+    for (const guest of results.values()) {
+      guest.stats = await at(HOST, `guest stats ${guest.name}`, readGuestStats(line.console, guest.name));
+    }
+  });
+}
+
+/** After a failure: what the hypervisor says about its guests and vCPUs joins the host's last lines, if it still answers. */
+async function lookAtHost(line: TypeOneConsole): Promise<void> {
+  line.focus(HOST);
+  line.console.type("\rguest list\rvcpu list\r");
+  await sleep(LOOK_MS);
+}
+
+function failuresOf(error: unknown, line: TypeOneConsole): CheckFailure[] {
+  if (error instanceof AggregateError) return error.errors.flatMap((one: unknown) => failuresOf(one, line));
+  const where = error instanceof CheckError ? error.where : HOST;
+  const step = error instanceof CheckError ? error.step : "run the check";
+  return [{ where, step, why: messageOf(error), tail: line.tail(where), hostTail: line.tail(HOST) }];
+}
+
+/** Boots and checks; a failure is part of the result, and QEMU is gone when this resolves. */
+export async function checkDemo(demo: PreparedDemo, options: CheckOptions): Promise<CheckResult> {
+  const { plan } = options;
+  const results: Results = new Map(
+    demo.guests.map((guest) => [guest.name, { name: guest.name, vcpus: guest.cpus, memoryMiB: guest.memoryMiB }]),
+  );
+  const machine = await launch(demo.image.args);
+  const { transcript } = options;
+  if (transcript) machine.console.onData((bytes) => void transcript.write(bytes));
+  const line = new TypeOneConsole(machine.console, plan.guests);
+  const base = { plan, kernelVersion: demo.kernelVersion };
+  try {
+    await runSteps(line, results, options);
+    return { ...base, ok: true, guests: [...results.values()], failures: [] };
+  } catch (error) {
+    await lookAtHost(line);
+    return { ...base, ok: false, guests: [...results.values()], failures: failuresOf(error, line) };
+  } finally {
+    await machine.kill();
+  }
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything before the boot: tools, Debian's parts, the hypervisor, the initramfs, the boot image. Each step is shown
+// with its time; on a second run each finds its work done. Called by the demo's interactive and check forms.
+import {
+  type BootImage,
+  type GuestSpec,
+  type MachineOptions,
+  type Progress,
+  StepError,
+  buildInitramfs,
+  composeBoot,
+  ensureTools,
+  formatBytes,
+  getDebianFiles,
+  guestBootargs,
+  inStep,
+  messageOf,
+} from "@typeone/host";
+import { buildHypervisor } from "@typeone/toolchain";
+
+export interface DemoPlan {
+  readonly machine: MachineOptions;
+  readonly guests: readonly string[];
+  readonly vcpus: number;
+  readonly guestMemoryMiB: number;
+  readonly log: "quiet" | "normal";
+  readonly seed: "random" | "fixed";
+  readonly terminal?: { readonly rows: number; readonly columns: number };
+}
+
+export interface PreparedDemo {
+  readonly image: BootImage;
+  readonly guests: readonly GuestSpec[];
+  readonly kernelVersion: string;
+}
+
+export const GUEST_NAMES = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota"] as const;
+
+async function build(progress: Progress): Promise<string> {
+  const title = "build the hypervisor";
+  return inStep(progress, title, async (step) => {
+    try {
+      const { elf } = await buildHypervisor();
+      step.done(elf.replace(/^.*\/(build\/)/, "$1"));
+      return elf;
+    } catch (error) {
+      throw new StepError({ step: title, why: messageOf(error) });
+    }
+  });
+}
+
+export async function prepareDemo(plan: DemoPlan, progress: Progress): Promise<PreparedDemo> {
+  await inStep(progress, "check the tools", async (step) => {
+    const tools = await ensureTools(progress);
+    step.done(
+      tools
+        .filter((tool) => tool.version)
+        .map((tool) => `${tool.name} ${tool.version}`)
+        .join(", "),
+    );
+  });
+  const debian = await getDebianFiles({ progress });
+  if (debian.fromCache)
+    progress.note(`✓ Debian kernel ${debian.kernel.version}, busybox ${debian.busybox.version} (cached)`);
+  const ramdisk = await inStep(progress, "build the initramfs", async (step) => {
+    const built = await buildInitramfs(debian.busybox);
+    step.done(formatBytes(built.bytes));
+    return built.path;
+  });
+  const hypervisor = await build(progress);
+  const guests = plan.guests.map((name): GuestSpec => ({
+    name,
+    memoryMiB: plan.guestMemoryMiB,
+    cpus: plan.vcpus,
+    kernel: debian.kernel.path,
+    ramdisk,
+    bootargs: guestBootargs({ name, log: plan.log, ...(plan.terminal ? { terminal: plan.terminal } : {}) }),
+  }));
+  const image = await inStep(progress, "compose the boot image", async (step) => {
+    const composed = await composeBoot({ machine: plan.machine, guests, hypervisor, seed: plan.seed });
+    step.done(`${guests.length} guests of ${plan.guestMemoryMiB} MiB on a host of ${plan.machine.memoryMiB} MiB`);
+    return composed;
+  });
+  return { image, guests, kernelVersion: debian.kernel.version };
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// `npm run doctor`: looks at everything that TypeOne needs on this machine, changes nothing, and prints what to do about
+// what is missing. Exits non-zero when something keeps the demo from running.
+import { readFile, stat, statfs } from "node:fs/promises";
+import path from "node:path";
+import {
+  BUILD_DIR,
+  CACHE_DIR,
+  REPO_ROOT,
+  cachedDebianFiles,
+  checkTools,
+  configuredSources,
+  debianRelease,
+  formatBytes,
+  installAdvice,
+  mainMirror,
+} from "@typeone/host";
+import { defineCommand } from "citty";
+import pc from "picocolors";
+
+export interface Finding {
+  readonly what: string;
+  /** "info" is neither good nor bad: the demo does it by itself. */
+  readonly verdict: "good" | "info" | "bad";
+  readonly detail: string;
+  readonly fix?: string;
+}
+
+const LEAST_FREE_BYTES = 1_000_000_000;
+
+async function toolFindings(): Promise<Finding[]> {
+  const release = await debianRelease();
+  const mirror = release && mainMirror(await configuredSources(), release.codename);
+  return (await checkTools()).map((tool): Finding => {
+    if (!tool.problem)
+      return { what: tool.name, verdict: "good", detail: [tool.version, tool.path].filter(Boolean).join("  ") };
+    const fix = tool.packages.length > 0 ? installAdvice(tool.packages, release, mirror) : "install Node 20 or newer";
+    return { what: tool.name, verdict: "bad", detail: tool.problem, fix };
+  });
+}
+
+async function debianFinding(): Promise<Finding> {
+  const what = "Debian kernel and busybox";
+  const cached = await cachedDebianFiles();
+  if (cached) return { what, verdict: "good", detail: `${cached.kernel.version}, ${cached.busybox.version} (cached)` };
+  const release = await debianRelease();
+  const mirror = release && mainMirror(await configuredSources(), release.codename);
+  if (mirror) return { what, verdict: "info", detail: `will be downloaded from ${mirror.uris[0]}` };
+  const fix = "run on Debian 12 or 13 with its main archive in /etc/apt/sources.list or sources.list.d";
+  return { what, verdict: "bad", detail: "no Debian mirror is configured on this machine", fix };
+}
+
+async function diskFinding(): Promise<Finding> {
+  const info = await statfs(REPO_ROOT);
+  const free = info.bavail * info.bsize;
+  const enough = free >= LEAST_FREE_BYTES;
+  const detail = `${formatBytes(free)} free`;
+  return {
+    what: "disk space",
+    verdict: enough ? "good" : "bad",
+    detail,
+    ...(enough
+      ? {}
+      : { fix: `free at least ${formatBytes(LEAST_FREE_BYTES)}, or delete ${path.relative(REPO_ROOT, CACHE_DIR)}` }),
+  };
+}
+
+async function buildFinding(): Promise<Finding> {
+  const what = "hypervisor";
+  const image = await stat(path.join(BUILD_DIR, "typeone/typeone.elf")).catch(() => undefined);
+  if (!image) return { what, verdict: "info", detail: "not built yet; the demo builds it" };
+  const stamp = await readFile(path.join(BUILD_DIR, "typeone/stamp.json"), "utf8").catch(() => "{}");
+  const id = (JSON.parse(stamp) as { id?: string }).id ?? "unknown";
+  return { what, verdict: "good", detail: `built ${image.mtime.toISOString()}, id ${id}` };
+}
+
+const MARKS = { good: pc.green("✓"), info: pc.cyan("·"), bad: pc.red("✗") } as const;
+
+/** The findings as lines for people. */
+export function findingLines(findings: readonly Finding[]): string[] {
+  const width = Math.max(...findings.map((finding) => finding.what.length));
+  return findings.flatMap((finding) => [
+    `${MARKS[finding.verdict]} ${finding.what.padEnd(width)}  ${finding.detail}`,
+    ...(finding.fix ? finding.fix.split("\n").map((line) => `    ${pc.bold(line)}`) : []),
+  ]);
+}
+
+export default defineCommand({
+  meta: { name: "npm run doctor --", description: "Check this machine and say what to do about what is missing" },
+  args: { json: { type: "boolean", description: "the findings as JSON" } },
+  async run({ args }) {
+    const release = await debianRelease();
+    const findings: Finding[] = [
+      {
+        what: "system",
+        verdict: release ? "good" : "info",
+        detail: release?.pretty ?? "not Debian: tools must be installed by hand",
+      },
+      ...(await toolFindings()),
+      await debianFinding(),
+      await diskFinding(),
+      await buildFinding(),
+    ];
+    const bad = findings.filter((finding) => finding.verdict === "bad").length;
+    if (args.json) process.stdout.write(`${JSON.stringify({ ok: bad === 0, findings }, null, 2)}\n`);
+    else
+      process.stdout.write(`${findingLines(findings).join("\n")}\n${bad === 0 ? "\nnpm run demo can run here\n" : ""}`);
+    return bad === 0 ? 0 : 1;
+  },
+});
