@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The demo without a person: waits until every guest is up, types a command into each whose answer cannot be an echo,
 // reads the hypervisor's counters from its own terminal, and answers what happened. Called by `demo --check`.
+import { setTimeout as sleep } from "node:timers/promises";
 import { ConsoleError, GUEST_UP, type Progress, formatSeconds, inStep, launch, messageOf } from "@typeone/host";
 import { type GuestStats, readGuestStats } from "./guest-stats.ts";
 import type { DemoPlan, PreparedDemo } from "./prepare.ts";
