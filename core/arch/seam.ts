@@ -7,3 +7,13 @@ export { FaultFrame } from "./riscv64/fault";
 export { now, setHostTimer, TIMER_OFF } from "./riscv64/timer";
 /** Asks another hart to look at its queue and its vCPU's requests: kickHart(index). */
 export { kickHart } from "./riscv64/ipi";
+/** Host interrupt controllers, sources as the host tree numbers them. */
+export {
+  claimHostInterrupt,
+  completeHostInterrupt,
+  disableHostInterrupt,
+  enableHostInterrupt,
+  routeHostInterrupt,
+} from "./riscv64/irq/host";
+/** Firmware: a console of last resort, and the end of the machine. */
+export { firmwarePut, firmwareTake, hostReset, hostShutdown } from "./riscv64/firmware";

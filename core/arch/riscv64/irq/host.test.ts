@@ -229,7 +229,7 @@ function writeCsr(csr: number, value: bigint) {
 }
 
 beforeAll(async () => {
-  const layout = (await loadUnit("core/host/layout.ts")).exports as unknown as Record<string, WebAssembly.Global>;
+  const layout = (await loadUnit("core/host/host.testing.ts")).exports as unknown as Record<string, WebAssembly.Global>;
   hartId = Number(layout["HART_ID"]!.value);
   hartIndex = Number(layout["HART_INDEX"]!.value);
 });

@@ -4,7 +4,7 @@
 // interrupt goes to one hart: the boot hart until it is routed elsewhere.
 import * as hw from "../../../hw";
 import { thisHart } from "../../../host/hart";
-import { acquire, Lock, RANK_MEMORY, release } from "../../../lib/lock";
+import { acquire, Lock, lockInit, RANK_MEMORY, release } from "../../../lib/lock";
 import { Status } from "../../../lib/status";
 import { MAX_HARTS } from "../../../limits";
 import { CSR_SIE, SIE_SEIE } from "../csr";
@@ -37,7 +37,7 @@ const numbers: usize = memory.data(<i32>(MAX_HARTS * sizeof<u32>()), 8);
 /** Per source: 1 + index of the hart it goes to (0 when off), and its trigger flags. Guarded by `lock`. */
 const routes: usize = memory.data(<i32>APLIC_MAX_SOURCES);
 const triggers: usize = memory.data(<i32>APLIC_MAX_SOURCES);
-const lock: usize = memory.data(8, 8);
+const lock: usize = memory.data(16, 8);
 
 /** Boot hart: takes the controller over and silences it. */
 export function hostIrqInit(info: HostIrqInfo): i32 {
@@ -46,7 +46,7 @@ export function hostIrqInit(info: HostIrqInfo): i32 {
   if (info.sources == 0 || info.sources >= APLIC_MAX_SOURCES) return Status.Range;
   const hva = hw.mapDevice(info.hpa, info.size);
   if (hva == 0) return Status.NoMemory;
-  changetype<Lock>(lock).rank = RANK_MEMORY;
+  lockInit(changetype<Lock>(lock), RANK_MEMORY);
   sources = info.sources;
   infoPtr = changetype<usize>(info);
   memory.fill(numbers, 0xff, <usize>MAX_HARTS * sizeof<u32>());

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+// A guest's console: what it sent (tx), what it is to receive (rx), and what it sent while another console was shown
+// (scroll-back). A guest in focus goes to the host's UART raw. Otherwise its bytes wait in the scroll-back, and while
+// the host has the focus they are also shown as whole lines, `[name] text`, with control bytes escaped; nothing that a
+// guest sends is ever read as control. A console that floods is held back: its tx ring fills and its UART is not ready.
+//
+//   guest's UART ─► tx ─┬─ in focus ──────► output ring ─► host UART          guard of tx, rx: the guest's lock
+//                       └─ else ─► scroll-back (─► lines) ─ on focus ─►       guard of scroll-back: the console lock
+//
+import { now } from "../arch/seam";
+import { allocate } from "../mem/arena";
+import { Limit, limitAvailable, limitInit, limitSpend, limitWhen } from "../lib/limit";
+import { Line, lineInit } from "../lib/line";
+import { Lock } from "../lib/lock";
+import { Ring, ringCount, ringFree, ringInit, ringPut, ringPutOver, ringTake } from "../lib/ring";
+import { MAX_GUESTS } from "../limits";
+import { lineByte } from "./console-line";
+import {
+  beginLine,
+  endLine,
+  FOCUS_HOST,
+  lockConsole,
+  outByte,
+  outFlush,
+  outNumber,
+  outputFocus,
+  outRoom,
+  outText,
+  unlockConsole,
+} from "./output";
+
+/** What happened to a console's rings, for its owner: bytes came into rx, or left tx. */
+export const CONSOLE_RECEIVED: u32 = 1;
+export const CONSOLE_DRAINED: u32 = 2;
+
+export const CONSOLE_LINE: u32 = 160;
+const TX_SIZE: u32 = 4096;
+const RX_SIZE: u32 = 1024;
+const SCROLL_SIZE: u32 = 16384;
+/** Kept free in the output ring for the host's own lines. */
+const RESERVE: u32 = 2048;
+/** Most that one byte can add to the output: a full line of escaped bytes, its name, its end, and the prompt again. */
+const LINE_COST: u32 = 1200;
+/** What a guest may send to the shown console: this much at once, and so much per second. */
+const BURST: u32 = 65536;
+const BYTES_PER_SECOND: u64 = 262144;
+/** A console that was held back goes on when it may send this much. */
+const RESUME: u32 = 1024;
+
+@unmanaged
+export class Console {
+  tx: Ring = changetype<Ring>(0);
+  rx: Ring = changetype<Ring>(0);
+  scroll: Ring = changetype<Ring>(0);
+  /** The line that is being collected for the host's screen. */
+  line: Line = changetype<Line>(0);
+  limit: Limit = changetype<Limit>(0);
+  /** The owner's lock, and whom to tell what happened, with that lock held. */
+  lock: Lock = changetype<Lock>(0);
+  owner: usize = 0;
+  /** Table index of (owner: usize, what: u32) => void. */
+  tell: u32 = 0;
+  /** What people call it: 1 and up, and a NUL-terminated printable name. */
+  number: u32 = 0;
+  name: usize = 0;
+  /** 1 while a guest stands behind it. */
+  attached: u32 = 0;
+  /** 1 if bytes in tx wait for room or for tokens. */
+  waiting: u32 = 0;
+  /** Positions in the scroll-back that the host's screen has shown as lines: from, and one past. */
+  shownFrom: u32 = 0;
+  shownTo: u32 = 0;
+  /** Bytes that the scroll-back gave up before anyone saw them. */
+  lost: u32 = 0;
+  /** Input bytes that a full rx refused. */
+  refused: u32 = 0;
+}
+
+// @lock per boot for the pointers; the consoles have their own locks.
+const consoles: usize = memory.data(<i32>((MAX_GUESTS + 1) * sizeof<usize>()), 8);
+let ticksPerByte: u64 = 0;
+/** Table index of () => void: some console begins to wait for room or tokens. */
+let onWait: u32 = 0;
+
+/** Boot: the host's ticks per second, for the flood limit. */
+export function setConsoleClock(ticksPerSecond: u64): void {
+  ticksPerByte = ticksPerSecond > BYTES_PER_SECOND ? ticksPerSecond / BYTES_PER_SECOND : 1;
+}
+
+/** Boot: whom to call when a console begins to wait. */
+export function onConsoleWait(call: u32): void {
+  onWait = call;
+}
+
+/** The console of a number, attached or not, a null pointer if none was ever made. */
+export function consoleByNumber(number: u32): Console {
+  return number <= MAX_GUESTS ? changetype<Console>(load<usize>(consoles + (<usize>number << 2))) : changetype<Console>(0);
+}
+
+/**
+ * The console with this number (1 to MAX_GUESTS), made on first use and kept for the next guest of that number; null
+ * when memory is used up. Not attached yet; the memory lock is held or there is only one hart.
+ */
+export function makeConsole(number: u32): Console {
+  const slot = consoles + (<usize>number << 2);
+  if (load<usize>(slot) != 0) return changetype<Console>(load<usize>(slot));
+  const rings = 3 * offsetof<Ring>() + offsetof<Line>() + offsetof<Limit>();
+  const size = offsetof<Console>() + 8 + rings + TX_SIZE + RX_SIZE + SCROLL_SIZE + CONSOLE_LINE;
+  const at = allocate(size);
+  if (at == 0) return changetype<Console>(0);
+  const console = changetype<Console>(at);
+  let next = (at + offsetof<Console>() + 7) & ~7;
+  console.limit = changetype<Limit>(next);
+  next += offsetof<Limit>();
+  console.tx = changetype<Ring>(next);
+  console.rx = changetype<Ring>((next += offsetof<Ring>()));
+  console.scroll = changetype<Ring>((next += offsetof<Ring>()));
+  console.line = changetype<Line>((next += offsetof<Ring>()));
+  next += offsetof<Line>();
+  ringInit(console.tx, next, TX_SIZE);
+  ringInit(console.rx, (next += TX_SIZE), RX_SIZE);
+  ringInit(console.scroll, (next += RX_SIZE), SCROLL_SIZE);
+  lineInit(console.line, (next += SCROLL_SIZE), CONSOLE_LINE);
+  console.number = number;
+  store<usize>(slot, at);
+  return console;
+}
+
+/** Puts a guest behind a console: empties it, and from now on it can be shown. */
+export function attachConsole(console: Console, name: usize, lock: Lock, owner: usize): void {
+  lockConsole();
+  console.name = name;
+  console.lock = lock;
+  console.owner = owner;
+  console.tx.read = console.tx.written;
+  console.rx.read = console.rx.written;
+  console.scroll.read = console.scroll.written;
+  console.line.length = 0;
+  console.shownFrom = console.shownTo = console.scroll.written;
+  console.lost = 0;
+  console.refused = 0;
+  console.waiting = 0;
+  limitInit(console.limit, BURST, ticksPerByte, now());
+  console.attached = 1;
+  unlockConsole();
+}
+
+/** The guest behind it is gone; what it said last is shown or kept. Its owner's lock is held. */
+export function detachConsole(console: Console): void {
+  consoleGuestOutput(console);
+  lockConsole();
+  console.attached = 0;
+  console.waiting = 0;
+  unlockConsole();
+}
+
+/** When the flood limit lets a console go on that waits for it; 0 if it waits for room. */
+export function consoleDue(console: Console): u64 {
+  return limitAvailable(console.limit, now()) < RESUME ? limitWhen(console.limit, RESUME) : 0;
+}
+
+/** Who is to be told of CONSOLE_*: index of an `(owner: usize, what: u32) => void`, called with the owner's lock held. */
+export function onConsole(console: Console, tell: u32): void {
+  console.tell = tell;
+}
+
+/** Moves what the guest sent on its way, as far as there is room; its owner's lock is held. */
+export function consoleGuestOutput(console: Console): void {
+  const tx = console.tx;
+  const wasTight = ringFree(tx) < 16;
+  lockConsole();
+  console.lost += tx.dropped;
+  tx.dropped = 0;
+  if (outputFocus() == console.number) moveRaw(console);
+  else if (outputFocus() == FOCUS_HOST) moveLines(console);
+  else moveAside(console);
+  const waits = ringCount(tx) != 0 || (outputFocus() == console.number && ringCount(console.scroll) != 0);
+  const pump = waits && console.waiting == 0 ? onWait : 0;
+  console.waiting = waits ? 1 : 0;
+  outFlush();
+  unlockConsole();
+  if (pump != 0) call_indirect<void>(pump);
+  if (wasTight && console.tell != 0) call_indirect<void>(console.tell, console.owner, CONSOLE_DRAINED);
+}
+
+/** A byte from the person to the guest; its owner's lock is held. */
+export function consoleGuestInput(console: Console, byte: u32): void {
+  if (ringPut(console.rx, byte) == 0) console.refused += 1;
+  if (console.tell != 0) call_indirect<void>(console.tell, console.owner, CONSOLE_RECEIVED);
+}
+
+/** Bytes that may go to the screen now: what is there, what fits, what the flood limit grants. */
+function allowance(console: Console, wanted: u32): u32 {
+  const free = outRoom();
+  const room = free > RESERVE ? free - RESERVE : 0;
+  const granted = limitAvailable(console.limit, now());
+  const fits = wanted < room ? wanted : room;
+  return fits < granted ? fits : granted;
+}
+
+/** In focus: first what was missed, then what is new. */
+function moveRaw(console: Console): void {
+  const scroll = console.scroll;
+  if (console.lost != 0 && outRoom() > RESERVE) tellLost(console);
+  while (ringCount(scroll) != 0 && outRoom() > RESERVE) outByte(ringTake(scroll));
+  if (ringCount(scroll) != 0) return;
+  const count = allowance(console, ringCount(console.tx));
+  for (let i: u32 = 0; i < count; i++) outByte(ringTake(console.tx));
+  limitSpend(console.limit, count);
+}
+
+function tellLost(console: Console): void {
+  beginLine();
+  outText("typeone: ");
+  outNumber(console.lost);
+  outText(" bytes of this console were lost (the last 16 KiB are kept while nobody looks)");
+  endLine();
+  console.lost = 0;
+}
+
+/** The host has the focus: whole lines to the screen, and everything to the scroll-back, marked as shown. */
+function moveLines(console: Console): void {
+  let count = allowance(console, ringCount(console.tx));
+  limitSpend(console.limit, count);
+  while (count != 0 && outRoom() > RESERVE + LINE_COST) {
+    const byte: u32 = ringTake(console.tx);
+    lineByte(console.line, console.name, byte);
+    const at = console.scroll.written;
+    keep(console, byte);
+    if (console.shownTo != at) console.shownFrom = at;
+    console.shownTo = at + 1;
+    count--;
+  }
+}
+
+/** Another guest has the focus. */
+function moveAside(console: Console): void {
+  console.line.length = 0;
+  while (ringCount(console.tx) != 0) keep(console, ringTake(console.tx));
+}
+
+/** Into the scroll-back; what that pushes out is lost unless it was shown. */
+function keep(console: Console, byte: u32): void {
+  const scroll = console.scroll;
+  if (ringFree(scroll) == 0) {
+    const shown = scroll.read - console.shownFrom < console.shownTo - console.shownFrom;
+    if (!shown) console.lost += 1;
+  }
+  ringPutOver(scroll, byte);
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who serves which host interrupt. Drivers register at boot; a trap for an external interrupt calls hostInterrupts,
+// which claims, dispatches and completes a bounded number. An interrupt without an owner is counted and silenced.
+// @lock per boot: the table is written by the boot hart before its interrupts are enabled, read-only afterwards.
+import { claimHostInterrupt, completeHostInterrupt, disableHostInterrupt, enableHostInterrupt } from "../arch/seam";
+import { Status } from "../lib/status";
+import { thisHart } from "./hart";
+
+/** Most interrupts served in one trap; more are taken by the next, after whoever ran had its turn. */
+const MAX_PER_TRAP: u32 = 16;
+const MAX_OWNERS: u32 = 16;
+
+@unmanaged
+class Owner {
+  irq: u32 = 0;
+  /** Table index of (argument: usize) => void. */
+  handler: u32 = 0;
+  argument: usize = 0;
+}
+
+const owners: usize = memory.data(<i32>(MAX_OWNERS * offsetof<Owner>()), 8);
+let count: u32 = 0;
+let unowned: u32 = 0;
+
+/** Boot: lets `handler` (index of a `(argument: usize) => void`) serve source `irq`, and enables it on this hart. */
+export function ownHostInterrupt(irq: u32, trigger: u32, handler: u32, argument: usize): i32 {
+  if (count >= MAX_OWNERS) return Status.Limit;
+  const owner = changetype<Owner>(owners + <usize>count * offsetof<Owner>());
+  owner.irq = irq;
+  owner.handler = handler;
+  owner.argument = argument;
+  count += 1;
+  return enableHostInterrupt(irq, trigger);
+}
+
+/** Trap: serves what interrupts this hart. */
+export function hostInterrupts(): void {
+  for (let i: u32 = 0; i < MAX_PER_TRAP; i++) {
+    const irq = claimHostInterrupt();
+    if (irq == 0) return;
+    thisHart().externalInterrupts += 1;
+    const owner = ownerOf(irq);
+    if (changetype<usize>(owner) != 0) call_indirect<void>(owner.handler, owner.argument);
+    completeHostInterrupt(irq);
+    if (changetype<usize>(owner) == 0) {
+      unowned += 1;
+      disableHostInterrupt(irq);
+    }
+  }
+}
+
+/** How many interrupts came that nobody owns. */
+export function unownedInterrupts(): u32 {
+  return unowned;
+}
+
+function ownerOf(irq: u32): Owner {
+  for (let i: u32 = 0; i < count; i++) {
+    const owner = changetype<Owner>(owners + <usize>i * offsetof<Owner>());
+    if (owner.irq == irq) return owner;
+  }
+  return changetype<Owner>(0);
+}
