@@ -116,6 +116,8 @@ check(
     "store<u64>(slot, hpa);",
     "memory.copy(to, from, length);",
     "load<u64>(hpaTable);",
+    "memory.fill(owners + <usize>((hpa - bank.hpa) >> SHIFT), 0, 8);",
+    "load<u8>(owners + <usize>(hpa >> SHIFT));",
   ],
   [
     { code: "load<u32>(<usize>hva);", says: "foreign" },
@@ -159,6 +161,7 @@ check(
   "core-imports",
   [
     'import { now } from "../arch/seam";',
+    { code: 'import { MAX_HARTS } from "../limits";', filename: "core/lib/print.ts" },
     {
       code: 'import { CSR } from "./csr"; import { Vcpu } from "../../guest/vcpu";',
       filename: "core/arch/riscv64/trap.ts",

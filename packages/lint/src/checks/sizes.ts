@@ -34,10 +34,10 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? 0) + upper) / 2;
 }
 
-/** Measures the repository's files; tests beside the sources do not count. */
+/** Measures the repository's files; tests and their fixtures beside the sources do not count. */
 export function measure(files: readonly SourceFile[]): Sizes {
   const core = files
-    .filter(({ path }) => /^core\/.*\.ts$/.test(path) && !path.endsWith(".test.ts"))
+    .filter(({ path }) => /^core\/.*\.ts$/.test(path) && !/\.(test|testing)\.ts$/.test(path))
     .map(({ path, text }) => ({ path, lines: lineCount(text) }));
   const runtime = files.filter(({ path }) => /^runtime\/.*\.(S|c|h)$/.test(path));
   const hardware = files.find(({ path }) => path === "core/hw.ts")?.text ?? "";

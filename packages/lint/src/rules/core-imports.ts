@@ -7,9 +7,9 @@ import { defineRule, repositoryPath } from "../rule.ts";
 
 /** Folders of core/ with a short list of what they may import; a folder that is absent may import all of core/. */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
-  dev: ["core/dev/", "core/lib/", "core/mmio/access"],
-  lib: ["core/lib/", "core/hw", "core/host/hart"],
-  fdt: ["core/fdt/", "core/lib/"],
+  dev: ["core/dev/", "core/lib/", "core/limits", "core/mmio/access"],
+  lib: ["core/lib/", "core/limits", "core/hw", "core/host/hart"],
+  fdt: ["core/fdt/", "core/lib/", "core/limits"],
 };
 
 /** The message for an import of `target` (repository path without extension) from `file`, undefined if allowed. */

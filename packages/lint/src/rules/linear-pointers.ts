@@ -32,7 +32,7 @@ function foreignName(node: TSESTree.Node): string | undefined {
     case "MemberExpression":
       return node.property.type === "Identifier" ? foreignName(node.property) : undefined;
     case "BinaryExpression":
-      return foreignName(node.left) ?? foreignName(node.right);
+      return foreignInSum(node);
     case "TSTypeAssertion":
     case "TSAsExpression":
     case "TSNonNullExpression":
@@ -42,6 +42,13 @@ function foreignName(node: TSESTree.Node): string | undefined {
     default:
       return undefined;
   }
+}
+
+/** A sum with a foreign address is one; the difference of two is an offset, and a shifted one is a page number. */
+function foreignInSum({ left, operator, right }: TSESTree.BinaryExpression): string | undefined {
+  if (!/^[-+&|]$/.test(operator)) return undefined;
+  const [first, second] = [foreignName(left), foreignName(right)];
+  return operator === "-" && first !== undefined && second !== undefined ? undefined : (first ?? second);
 }
 
 function builtinName(callee: TSESTree.Expression): string | undefined {
