@@ -146,6 +146,7 @@ check(
     "// @lock queue\nlet a: u32 = 0;",
     "// Written once, per boot.\nexport let a: u32 = 0;",
     "const A: u32 = 1;",
+    "const A: u32 = 1;\n// @lock console\nlet a: u32 = 0;\nlet b: u32 = 0;",
     "const table = memory.data<u8>([1]);",
     "function f(): void { let a: u32 = 0; }",
   ],
@@ -153,7 +154,7 @@ check(
     { code: "let a: u32 = 0;", says: "unguarded" },
     { code: "// A head without a lock.\nexport let a: u32 = 0, b: u32 = 0;", says: ["unguarded", "unguarded"] },
     { code: "const a: usize = memory.data(64);", says: "unguarded" },
-    { code: "const A: u32 = 1;\n// @lock too late\nlet b: u32 = 0;", says: "unguarded" },
+    { code: "let b: u32 = 0;\n// @lock too late\nlet c: u32 = 0;", says: "unguarded" },
   ],
 );
 
