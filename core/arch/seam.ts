@@ -17,3 +17,5 @@ export {
 } from "./riscv64/irq/host";
 /** Firmware: a console of last resort, and the end of the machine. */
 export { firmwarePut, firmwareTake, hostReset, hostShutdown } from "./riscv64/firmware";
+/** The guest's interrupt controller: make one, drive a line, serve its registers, back to power-on. */
+export { irqchipAccess, irqchipReset, newIrqchip, setLine } from "./riscv64/irq/line";

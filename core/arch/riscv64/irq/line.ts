@@ -5,7 +5,16 @@ import { Guest } from "../../../guest/guest";
 import { Vcpu } from "../../../guest/vcpu";
 import { Access } from "../../../mmio/access";
 import { vcpuSetExternal } from "../inject";
-import { Vplic, vplicAccess, vplicOutput, vplicReset, vplicSetLine } from "./vplic";
+import { allocate } from "../../../mem/arena";
+import { Status } from "../../../lib/status";
+import { Vplic, vplicAccess, vplicBytes, vplicInit, vplicOutput, vplicReset, vplicSetLine } from "./vplic";
+
+/** Boot: a controller for so many vCPUs, with lines 1 to `lines`; 0 when memory is used up or that is too many. */
+export function newIrqchip(vcpus: u32, lines: u32): usize {
+  const at = allocate(vplicBytes(vcpus));
+  if (at == 0) return 0;
+  return vplicInit(changetype<Vplic>(at), vcpus, lines) == Status.Ok ? at : 0;
+}
 
 /** Drives interrupt line `irq` of the guest to `level` (0 or 1). */
 export function setLine(guest: Guest, irq: u32, level: u32): void {
