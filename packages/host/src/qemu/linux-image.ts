@@ -16,12 +16,14 @@ export interface KernelShape {
 }
 
 const HEADER_BYTES = 64;
+/** Where the hypervisor puts a kernel that says nothing itself. */
+const FLAT_OFFSET = 0x20_0000;
 
 /** Reads the shape off the first 64 bytes and the file's size. */
 export function kernelShape(header: Uint8Array, fileBytes: number): KernelShape {
   const view = new DataView(header.buffer, header.byteOffset, header.byteLength);
   const isImage = header.byteLength >= HEADER_BYTES && view.getUint32(0x38, true) === 0x05435352;
-  if (!isImage) return { format: "flat", textOffset: 0, memoryBytes: fileBytes, fileBytes };
+  if (!isImage) return { format: "flat", textOffset: FLAT_OFFSET, memoryBytes: fileBytes, fileBytes };
   const textOffset = Number(view.getBigUint64(0x08, true));
   const memoryBytes = Math.max(Number(view.getBigUint64(0x10, true)), fileBytes);
   return { format: "linux-image", textOffset, memoryBytes, fileBytes };

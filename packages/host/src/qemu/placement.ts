@@ -95,25 +95,34 @@ export function guestLayout(guest: GuestRequest): { kernel: number; ramdisk: num
   return { kernel: kernel.shape.textOffset, ramdisk: ramdiskAt, dtb };
 }
 
+/** Where `bytes` go when everything below `next` is taken, on a host that ends at `hostEnd`: around the device tree. */
+function fitAt(next: number, bytes: number, hostEnd: number): number {
+  const treeEnd = Math.min(hostEnd, DEVICE_TREE_CEILING);
+  const treeStart = alignDown(treeEnd - DEVICE_TREE_SPACE, ALIGNMENT);
+  return next < treeEnd && next + bytes > treeStart ? alignUp(treeEnd, ALIGNMENT) : next;
+}
+
+/** Least host memory with which `bytes` fit at `next`. */
+function leastHostBytes(next: number, bytes: number): number {
+  const below = next + bytes + DEVICE_TREE_SPACE;
+  return (below <= DEVICE_TREE_CEILING ? below : fitAt(next, bytes, Infinity) + bytes) - HOST_RAM_BASE;
+}
+
 /** Hands out 2 MiB-aligned host memory upwards, around the device tree. */
 function hostAllocator(hostBytes: number) {
   const hostEnd = HOST_RAM_BASE + hostBytes;
-  const treeEnd = Math.min(hostEnd, DEVICE_TREE_CEILING);
-  const treeStart = alignDown(treeEnd - DEVICE_TREE_SPACE, ALIGNMENT);
   let next = MODULES_BASE;
   const take = (bytes: number, what: string): number => {
-    let at = next;
-    if (at < treeEnd && at + bytes > treeStart) at = alignUp(treeEnd, ALIGNMENT);
-    const needed = at + bytes;
-    if (needed > hostEnd) {
-      const needBytes = needed - HOST_RAM_BASE + (hostEnd <= DEVICE_TREE_CEILING ? DEVICE_TREE_SPACE : 0);
+    const at = fitAt(next, bytes, hostEnd);
+    if (at + bytes > hostEnd) {
+      const least = inMiB(leastHostBytes(next, bytes));
       throw new StepError({
         step: "place the guests in host memory",
         why: `${what} (${inMiB(bytes)}) does not fit into the host's ${inMiB(hostBytes)}`,
-        fix: `give the host more memory (at least ${inMiB(needBytes)} for this and what comes before it) or the guests less`,
+        fix: `give the host more memory (at least ${least} for this and what comes before it) or the guests less`,
       });
     }
-    next = alignUp(needed, ALIGNMENT);
+    next = alignUp(at + bytes, ALIGNMENT);
     return at;
   };
   return { take, end: () => next };
