@@ -3,7 +3,7 @@
 // Each step prints one line with its seconds; the first that fails prints its output, is named, and ends the run.
 // `npm test -- lint unit` runs those steps only; `npm test -- --list` names them.
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import path from "node:path";
 
 const REPO = path.resolve(import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname), "..");
@@ -15,11 +15,16 @@ const COUNTS = /^(\d+) passed, (\d+) failed$/;
 const bin = (name) => path.join(REPO, "node_modules/.bin", name);
 const tsx = (...args) => [process.execPath, "--import", "tsx", ...args];
 
-/** Whether node_modules is absent or older than the lock file that it was made from. */
+/** Whether node_modules holds other packages than package-lock.json asks for; npm keeps a lock of its own beside them. */
 function dependenciesStale() {
   const installed = path.join(REPO, "node_modules/.package-lock.json");
   if (!existsSync(installed)) return true;
-  return statSync(path.join(REPO, "package-lock.json")).mtimeMs > statSync(installed).mtimeMs + 60_000;
+  const packagesOf = (file) => JSON.parse(readFileSync(file, "utf8")).packages;
+  const present = packagesOf(installed);
+  return Object.entries(packagesOf(path.join(REPO, "package-lock.json"))).some(
+    ([key, { version, optional, devOptional }]) =>
+      key !== "" && !optional && !devOptional && present[key]?.version !== version,
+  );
 }
 
 /** Runs a command in the repository; answers its exit code and output. With `live` the output is also shown as it comes. */
