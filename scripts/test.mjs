@@ -132,7 +132,7 @@ async function main(wanted) {
   const sum = { passed: 0, failed: 0 };
   let failing;
   for (const step of STEPS) {
-    if (wanted.length > 0 ? !wanted.includes(step.name) : step.skip?.()) continue;
+    if ((wanted.length > 0 && !wanted.includes(step.name)) || step.skip?.()) continue;
     const result = await runStep(step);
     sum.passed += result.passed;
     sum.failed += result.failed;
