@@ -14,6 +14,7 @@ import { Line, lineInit } from "../lib/line";
 import { Lock } from "../lib/lock";
 import { Ring, ringCount, ringFree, ringInit, ringPut, ringPutOver, ringTake } from "../lib/ring";
 import { MAX_GUESTS } from "../limits";
+import { ticksPerSecond } from "./clock";
 import { lineByte } from "./console-line";
 import {
   beginLine,
@@ -78,14 +79,8 @@ export class Console {
 
 // @lock per boot for the pointers; the consoles have their own locks.
 const consoles: usize = memory.data(<i32>((MAX_GUESTS + 1) * sizeof<usize>()), 8);
-let ticksPerByte: u64 = 0;
 /** Table index of () => void: some console begins to wait for room or tokens. */
 let onWait: u32 = 0;
-
-/** Boot: the host's ticks per second, for the flood limit. */
-export function setConsoleClock(ticksPerSecond: u64): void {
-  ticksPerByte = ticksPerSecond > BYTES_PER_SECOND ? ticksPerSecond / BYTES_PER_SECOND : 1;
-}
 
 /** Boot: whom to call when a console begins to wait. */
 export function onConsoleWait(call: u32): void {
@@ -94,7 +89,9 @@ export function onConsoleWait(call: u32): void {
 
 /** The console of a number, attached or not, a null pointer if none was ever made. */
 export function consoleByNumber(number: u32): Console {
-  return number <= MAX_GUESTS ? changetype<Console>(load<usize>(consoles + (<usize>number << 2))) : changetype<Console>(0);
+  return number <= MAX_GUESTS
+    ? changetype<Console>(load<usize>(consoles + ((<usize>number) << 2)))
+    : changetype<Console>(0);
 }
 
 /**
@@ -102,7 +99,7 @@ export function consoleByNumber(number: u32): Console {
  * when memory is used up. Not attached yet; the memory lock is held or there is only one hart.
  */
 export function makeConsole(number: u32): Console {
-  const slot = consoles + (<usize>number << 2);
+  const slot = consoles + ((<usize>number) << 2);
   if (load<usize>(slot) != 0) return changetype<Console>(load<usize>(slot));
   const rings = 3 * offsetof<Ring>() + offsetof<Line>() + offsetof<Limit>();
   const size = offsetof<Console>() + 8 + rings + TX_SIZE + RX_SIZE + SCROLL_SIZE + CONSOLE_LINE;
@@ -140,7 +137,8 @@ export function attachConsole(console: Console, name: usize, lock: Lock, owner: 
   console.lost = 0;
   console.refused = 0;
   console.waiting = 0;
-  limitInit(console.limit, BURST, ticksPerByte, now());
+  const ticks = ticksPerSecond() / BYTES_PER_SECOND;
+  limitInit(console.limit, BURST, ticks != 0 ? ticks : 1, now());
   console.attached = 1;
   unlockConsole();
 }

@@ -47,6 +47,7 @@ const timerPtr: usize = memory.data(<i32>offsetof<Timer>(), 8);
 
 // @lock per boot: set once.
 let hostInput: u32 = 0;
+let hostRoom: u32 = 0;
 let started: u32 = 0;
 // @lock none: only the hart that serves the UART's interrupt.
 let prefixed: u32 = 0;
@@ -76,6 +77,11 @@ export function onHostInput(take: u32): void {
   hostInput = take;
 }
 
+/** Who wants to know that there is room in the output again: index of a () => void. */
+export function onHostRoom(call: u32): void {
+  hostRoom = call;
+}
+
 /** Trap: the host's UART has input, or room. */
 export function serialInterrupt(argument: usize): void {
   pollInput();
@@ -83,7 +89,9 @@ export function serialInterrupt(argument: usize): void {
   outFlush();
   const room = outRoom();
   unlockConsole();
-  if (waiting && room >= PUMP_ROOM) wakePump();
+  if (room < PUMP_ROOM) return;
+  if (waiting) wakePump();
+  if (hostRoom != 0) call_indirect<void>(hostRoom);
 }
 
 /** Takes what was typed, for hosts whose console has no interrupt too. */

@@ -82,7 +82,7 @@ export function outByte(byte: u32): void {
 /** Queues a string literal. */
 export function outText(text: string): void {
   const units = changetype<usize>(text);
-  for (let i = 0; i < text.length; i++) outByte(load<u16>(units + (<usize>i << 1)) & 0xff);
+  for (let i = 0; i < text.length; i++) outByte(load<u16>(units + ((<usize>i) << 1)) & 0xff);
 }
 
 /** Queues a number in decimal. */

@@ -75,7 +75,7 @@ export function findSerial(fdt: usize, info: SerialInfo): i32 {
 function checked(info: SerialInfo): i32 {
   if (info.shift > 3 || (info.width != 1 && info.width != 4)) return Status.Malformed;
   if (info.width == 4 && (info.shift < 2 || ((info.hpa + info.offset) & 3) != 0)) return Status.Malformed;
-  const span = <u64>(REGISTERS - 1) << info.shift;
+  const span = (<u64>(REGISTERS - 1)) << info.shift;
   return info.offset + span + info.width > info.size ? Status.Malformed : Status.Ok;
 }
 

@@ -45,12 +45,12 @@ let burst: u32 = 1;
 let enabled: u32 = 0;
 
 function read(register: u32): u32 {
-  const hva = base + (<u64>register << shift);
+  const hva = base + ((<u64>register) << shift);
   return (wide ? hw.mmioRead32(hva) : hw.mmioRead8(hva)) & 0xff;
 }
 
 function write(register: u32, value: u32): void {
-  const hva = base + (<u64>register << shift);
+  const hva = base + ((<u64>register) << shift);
   if (wide) hw.mmioWrite32(hva, value);
   else hw.mmioWrite8(hva, value);
 }
@@ -66,8 +66,8 @@ export function serialInit(info: SerialInfo): i32 {
   const divisor: u64 = info.baud != 0 ? (<u64>info.clock + info.baud * 8) / (info.baud * 16) : 0;
   if (divisor != 0 && divisor < 0x10000) {
     write(UART_LCR, UART_LCR_DLAB | UART_LCR_WLEN8);
-    write(UART_DLL, <u32>divisor & 0xff);
-    write(UART_DLM, <u32>divisor >> 8);
+    write(UART_DLL, (<u32>divisor) & 0xff);
+    write(UART_DLM, (<u32>divisor) >> 8);
   }
   write(UART_LCR, UART_LCR_WLEN8);
   write(UART_FCR, UART_FCR_ENABLE | UART_FCR_CLEAR_RCVR);

@@ -11,6 +11,8 @@ export class Line {
   data: usize = 0;
   capacity: u32 = 0;
   length: u32 = 0;
+  /** Table index of (line: Line) => void that print calls at a newline; 0 is the log's way. */
+  end: u32 = 0;
 }
 
 export function lineInit(line: Line, data: usize, capacity: u32): void {
@@ -31,7 +33,7 @@ export function linePut(line: Line, byte: u32): u32 {
 export function lineText(line: Line, text: string): void {
   const length = text.length;
   const units = changetype<usize>(text);
-  for (let i = 0; i < length; i++) linePut(line, load<u16>(units + (<usize>i << 1)) & 0xff);
+  for (let i = 0; i < length; i++) linePut(line, load<u16>(units + ((<usize>i) << 1)) & 0xff);
 }
 
 /** Appends `length` bytes that someone else chose: what is not printable ASCII becomes \xNN. */
@@ -59,7 +61,7 @@ export function lineDec(line: Line, value: u64): void {
 export function lineHex(line: Line, value: u64, digits: u32): void {
   let shown: u32 = 16;
   while (shown > 1 && shown > digits && value >> ((shown - 1) * 4) == 0) shown--;
-  while (shown-- != 0) linePut(line, hexDigit(<u32>(value >> (shown * 4)) & 15));
+  while (shown-- != 0) linePut(line, hexDigit((<u32>(value >> (shown * 4))) & 15));
 }
 
 /** Appends blanks up to a column, at least one unless the line is empty. */

@@ -35,9 +35,12 @@ export function printInit(show: u32): void {
   ringInit(changetype<Ring>(logPtr), logData, LOG_SIZE);
 }
 
-/** Makes this hart's print* append to a line of the caller's instead (the terminal's answers); 0 ends that. */
+/**
+ * Makes this hart's print* append to a line of the caller's instead (the terminal's answers), whose `end` gets it at a
+ * newline and empties it; null ends that.
+ */
 export function printInto(line: Line): void {
-  store<usize>(current + (<usize>thisHart().index << 2), changetype<usize>(line));
+  store<usize>(current + ((<usize>thisHart().index) << 2), changetype<usize>(line));
 }
 
 function own(): Line {
@@ -48,7 +51,7 @@ function own(): Line {
 }
 
 function target(): Line {
-  const other = load<usize>(current + (<usize>thisHart().index << 2));
+  const other = load<usize>(current + ((<usize>thisHart().index) << 2));
   return other != 0 ? changetype<Line>(other) : own();
 }
 
@@ -57,10 +60,10 @@ export function print(text: string): void {
   const line = target();
   const length = text.length;
   const units = changetype<usize>(text);
-  const keeps = changetype<usize>(line) != changetype<usize>(own());
   for (let i = 0; i < length; i++) {
-    const unit: u32 = load<u16>(units + (<usize>i << 1)) & 0xff;
-    if (unit != NEWLINE || keeps) linePut(line, unit);
+    const unit: u32 = load<u16>(units + ((<usize>i) << 1)) & 0xff;
+    if (unit != NEWLINE) linePut(line, unit);
+    else if (line.end != 0) call_indirect<void>(line.end, line);
     else finish(line);
   }
 }
@@ -70,6 +73,11 @@ export function printText(text: usize): void {
   let length: u32 = 0;
   while (length < LINE_SIZE && load<u8>(text + length) != 0) length++;
   lineEscaped(target(), text, length);
+}
+
+/** Appends one byte as it is. */
+export function printByte(byte: u32): void {
+  linePut(target(), byte);
 }
 
 /** Appends a number in decimal. */

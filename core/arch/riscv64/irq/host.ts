@@ -155,6 +155,13 @@ export function hostIrqKind(): u32 {
   return kind;
 }
 
+/** The controller in use, in a word. */
+export function hostIrqName(): string {
+  if (kind == HOST_IRQ_PLIC) return "plic";
+  if (kind == HOST_IRQ_APLIC) return "aplic";
+  return kind == HOST_IRQ_IMSIC ? "aplic-imsic" : "none";
+}
+
 function isEdge(flags: u32): bool {
   return (flags & (TRIGGER_EDGE_RISING | TRIGGER_EDGE_FALLING)) != 0;
 }
