@@ -63,8 +63,8 @@ function alarmExpired(owner: usize): void {
 }
 
 /**
- * The guest restarts: every device but the interrupt controller, which comes first, is as after power-on and drives its
- * line low. The guest's lock is held.
+ * The guest restarts: every device but the interrupt controller (irqchipReset) is as after power-on, its line low. The
+ * guest's lock is held.
  */
 export function busReset(guest: Guest): void {
   for (let index: u32 = 0; index < guest.regionCount; index++) {
@@ -72,7 +72,6 @@ export function busReset(guest: Guest): void {
     if (region.kind == KIND_UART) ns16550Reset(changetype<Ns16550>(region.device));
     else if (region.kind == KIND_RTC) rtcReset(changetype<GoldfishRtc>(region.device));
     else continue;
-    changetype<Device>(region.device).driven = 0;
     moveLine(guest, region);
   }
 }
