@@ -17,6 +17,14 @@ export const STATE_RUNNING: u32 = 2;
 /** Waits for an interrupt or for work. */
 export const STATE_BLOCKED: u32 = 3;
 
+// ---- place
+/** In no list: stopped, blocked, or on a hart. */
+export const PLACE_NONE: u32 = 0;
+/** Among those that may run now. */
+export const PLACE_QUEUED: u32 = 1;
+/** Rate-monotonic and out of budget: ready, but not before its next period. */
+export const PLACE_THROTTLED: u32 = 2;
+
 // ---- policy
 export const POLICY_PRIORITY: u32 = 0;
 export const POLICY_MONOTONIC: u32 = 1;
@@ -51,10 +59,15 @@ export class Entity extends Context {
   runTime: u64 = 0;
   waitTime: u64 = 0;
   switches: u64 = 0;
-  /** Queue links. */
+  /** Links of the list that holds it (see `place`). */
   next: usize = 0;
   previous: usize = 0;
+  /** All entities that the scheduler knows, singly linked. */
+  nextMember: usize = 0;
+  /** Which list holds it: PLACE_*. */
+  place: u32 = 0;
+  /** 0 when its registers are all in memory, else 1 + index of the hart that still holds some: it cannot move then. */
+  residence: u32 = 0;
   /** Set atomically by a wake-up, consumed by the block that it must defeat (no lost wake-ups). */
   wake: u32 = 0;
-  entityPad: u32 = 0;
 }
