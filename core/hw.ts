@@ -48,7 +48,7 @@ export declare function mapDevice(hpa: u64, size: u64): u64;
 // ---- Memory outside the linear memory.
 /** Host-physical address of linear address 0, so that hpa = linearBase() + ptr for all static data and the arena. */
 export declare function linearBase(): u64;
-/** First and one-past-last host-physical byte that the hypervisor's image occupies. */
+/** First and one-past-last host-physical byte of the hypervisor: its image, and linear memory as far as it was extended. */
 export declare function imageStart(): u64;
 export declare function imageEnd(): u64;
 /** Copies host memory into linear memory. */
@@ -71,6 +71,8 @@ export declare function atomicOr(ptr: usize, bits: u32): u32;
 export declare function atomicAnd(ptr: usize, bits: u32): u32;
 export declare function atomicAdd(ptr: usize, value: u32): u32;
 export declare function atomicSwap(ptr: usize, value: u32): u32;
+/** Stores `value` if the word is `expected`; answers the word before. */
+export declare function atomicCompareSwap(ptr: usize, expected: u32, value: u32): u32;
 /** A load that is never merged, cached or moved. */
 export declare function atomicLoad(ptr: usize): u32;
 

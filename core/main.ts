@@ -1,15 +1,56 @@
 // SPDX-License-Identifier: Apache-2.0
+// The three doors of the hypervisor, and the order in which it starts. Firmware enters one hart (`boot`), that hart
+// starts the others (`secondary`), and from then on everything is a trap. Each answers the context to enter next.
+import { probeHost, setUpHart, setUpInterrupts, timebaseFrequency } from "./arch/seam";
+import { startGuests } from "./guest/boot";
+import { next, runHart } from "./guest/run";
+import { setClock } from "./host/clock";
+import { banner, copyTree, giveUp, joinScheduling, makePools, startConsole, startTerminal } from "./host/boot";
+import { findHarts, findMemory } from "./host/find";
+import { Hart } from "./host/hart";
+import { hartByIndex, hartCount, newHart } from "./host/harts";
+import { startOthers } from "./host/others";
+import { wallClockInit } from "./host/wall-clock";
 import * as hw from "./hw";
-import { Hart, thisHart } from "./host/hart";
-const record: usize = memory.data(1024, 16);
+import { schedInit } from "./sched/sched";
+
 export { heapBase } from "./mem/heap";
+
+/** The boot hart: `hart` is firmware's number for it, `fdt` the hpa of the host's device tree. */
 export function boot(hart: u64, fdt: u64): usize {
-  hw.setHart(record, 0);
-  thisHart().id = hart;
-  const s = "hello from typescript\n";
-  for (let i = 0; i < s.length; i++) hw.sbi(0x4442434e, 2, <u64>s.charCodeAt(i), 0, 0);
-  if (fdt == 0) store<u32>(0, 1);
-  return 0;
+  const first = newHart(hart);
+  hw.setHart(changetype<usize>(first), 0);
+  startConsole();
+  banner();
+  const tree = copyTree(fdt);
+  if (!tree) return giveUp("the host's device tree is missing or broken");
+  if (!findHarts(tree, first)) return giveUp("/cpus names no hart that is this one");
+  startTerminal(tree);
+  if (!probeHost(tree)) return giveUp("this host's harts have no hypervisor extension (QEMU: -cpu rv64,h=true)");
+  if (timebaseFrequency() == 0) return giveUp("/cpus has no timebase-frequency");
+  setClock(timebaseFrequency());
+  if (!makePools(tree)) return giveUp("there is too little memory behind the hypervisor's image for its pools");
+  if (findMemory(tree) != 0) return giveUp("the host's /memory is unusable");
+  if (setUpInterrupts(tree) != 0) return giveUp("no PLIC, APLIC or APLIC with IMSIC that serves supervisor mode");
+  if (schedInit(hartCount()) != 0) return giveUp("the scheduler could not be set up");
+  wallClockInit(tree);
+  setUpHart();
+  joinScheduling(tree);
+  startOthers();
+  startGuests(tree);
+  return next(first);
 }
-export function secondary(index: u64): usize { return 0; }
-export function trap(context: usize): usize { const h = thisHart(); if (h.faultPc) { hw.sbi(0x4442434e, 2, 70, 0, 0); h.faultPc = 0; } return 0; }
+
+/** Another hart, started by `boot`: `index` is its place in the table. */
+export function secondary(index: u64): usize {
+  const hart: Hart = hartByIndex(<u32>index);
+  hw.setHart(changetype<usize>(hart), <u32>index);
+  setUpHart();
+  joinScheduling(0);
+  return next(hart);
+}
+
+/** A trap on any hart: `context` is the vCPU that was interrupted, 0 if none. */
+export function trap(context: usize): usize {
+  return runHart(context);
+}

@@ -126,8 +126,8 @@ typedef struct {
   u32 size;
   table_slot data[TABLE_SLOTS];
 } function_table;
-#define CALL_INDIRECT(table, type, type_name, index, instance, ...)                              \
-  (LIKELY((index) < (table).size && (table).data[index].type == (type_name))                     \
-       ? 0                                                                                       \
-       : TRAP(CALL_INDIRECT),                                                                    \
-   ((type)(table).data[index].function)(instance, __VA_ARGS__))
+#define CALL_INDIRECT(table, function_type, type_name, index, instance, ...)     \
+  (LIKELY((index) < (table).size && (table).data[index].type == (type_name))    \
+       ? 0                                                                      \
+       : TRAP(CALL_INDIRECT),                                                   \
+   ((function_type)(table).data[index].function)(instance __VA_OPT__(, ) __VA_ARGS__))

@@ -13,9 +13,28 @@ export {
   completeHostInterrupt,
   disableHostInterrupt,
   enableHostInterrupt,
+  hostIrqName,
   routeHostInterrupt,
 } from "./riscv64/irq/host";
 /** Firmware: a console of last resort, and the end of the machine. */
 export { firmwarePut, firmwareTake, hostReset, hostShutdown } from "./riscv64/firmware";
 /** The guest's interrupt controller: make one, drive a line, serve its registers, back to power-on. */
 export { irqchipAccess, irqchipReset, newIrqchip, setLine } from "./riscv64/irq/line";
+/** Exits and the change of vCPUs (guest/run.ts). */
+export { handleExit } from "./riscv64/trap";
+export { pendingInterrupts } from "./riscv64/interrupt";
+export { loadVcpu, unloadVcpu } from "./riscv64/switch";
+export { initContext, startHart, updateWaitTrap } from "./riscv64/start";
+/** Interrupts and requests into vCPUs. */
+export { applyRequests, interruptPending, vcpuRequest, vcpuTimerExpired } from "./riscv64/inject";
+/** Stage 2. */
+export { addTables, mapStage2, newRoot, tablesFree, unmapStage2 } from "./riscv64/stage2";
+/** Host facts and per-hart set-up. */
+export { probeHost, setUpHart, timebaseFrequency } from "./riscv64/host";
+export { setHostIsa } from "./riscv64/isa";
+export { setUpInterrupts } from "./riscv64/irq/setup";
+export { hostIrqInitHart } from "./riscv64/irq/host";
+/** The processor's part of a guest's tree. */
+export { IRQCHIP_PHANDLE, writeCpus, writeInterruptController, writeRandomSeed } from "./riscv64/guest-tree";
+/** A fault of the hypervisor in words. */
+export { describeCause, faultRegister, faultRegisterCount, faultRegisterName, isFailedCheck } from "./riscv64/fault-report";

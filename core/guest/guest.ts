@@ -60,5 +60,7 @@ export class Guest {
   /** Handle generation: a stale handle names nothing. */
   generation: u32 = 0;
   restarts: u32 = 0;
+  /** Bytes of RAM that the lifecycle worker has cleared so far. */
+  cleared: u64 = 0;
   crash: usize = 0;
 }

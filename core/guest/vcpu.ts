@@ -38,12 +38,23 @@ export class Vcpu extends Entity {
   externalLevel: u32 = 0;
   /** Index of the hart on which it last ran, for translation hygiene. */
   lastHart: u32 = 0;
-  /** 1 if its floating-point registers were ever used since reset. */
-  fpUsed: u32 = 0;
+  /** Index of the hart whose floating-point registers are this vCPU's own, all ones if none. */
+  fpHart: u32 = 0;
   /** HSM start and non-retentive suspend: where to resume (gpa) and with what a1. */
   startAddress: u64 = 0;
   startArgument: u64 = 0;
+  /** 1 after a non-retentive suspend: begin anew at startAddress when woken. */
+  resetOnWake: u32 = 0;
+  pad3: u32 = 0;
+  /** Its entry in a hart's timer list, for when vstimecmp cannot fire (a linear address). */
+  clock: usize = 0;
+  /** VMID that its last entry used. */
+  loadedVmid: u32 = 0;
+  pad2: u32 = 0;
   /** Exits by kind: indices are EXIT_* of exit.ts. */
   exits: usize = 0;
+  /** Ring of the last exits, for crash records (exit.ts). */
+  trail: usize = 0;
+  trailAt: u32 = 0;
   vcpuPad: u32 = 0;
 }

@@ -34,14 +34,14 @@ export class Hart extends FaultFrame {
   timerSet: u64 = 0;
   /** When the running entity must give way; all ones means never (tickless). */
   sliceEnd: u64 = 0;
-  /** Locks held now, for containment and the order check: pointers, innermost last. */
-  locksHeld: u32 = 0;
+  /** Set, atomically and by any hart, when this hart must call schedNext before it enters a guest again. */
+  reschedule: u32 = 0;
+  /** 1 while something else waits for this hart; set under its queue's lock, by any hart. */
+  contended: u32 = 0;
+  /** The guest that this hart works for now in a worker: who is to blame if it faults. Else 0. */
+  workingFor: usize = 0;
   /** 1 while a fault of the hypervisor is being contained; a second one then stops the machine. */
   containing: u32 = 0;
-  lock0: usize = 0;
-  lock1: usize = 0;
-  lock2: usize = 0;
-  lock3: usize = 0;
   // ---- Counters.
   ipisReceived: u64 = 0;
   timerInterrupts: u64 = 0;

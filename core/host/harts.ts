@@ -4,23 +4,28 @@
 import { MAX_HARTS } from "../limits";
 import { Hart } from "./hart";
 
-const records: usize = memory.data(MAX_HARTS * sizeof<usize>());
+/** Room for one record; records begin at multiples of it. */
+const RECORD: usize = 512;
+const records: usize = memory.data(8192, 64);
 let count: u32 = 0;
 
-/** Adds a hart's record; answers its index, or MAX_HARTS when the table is full. */
-export function addHart(hart: Hart): u32 {
-  if (count >= MAX_HARTS) return MAX_HARTS;
-  store<usize>(records + count * sizeof<usize>(), changetype<usize>(hart));
+/** Adds the record of a hart that firmware calls `id`; a null pointer when the table is full. */
+export function newHart(id: u64): Hart {
+  if (count >= MAX_HARTS) return changetype<Hart>(0);
+  const hart = hartByIndex(count);
+  hart.id = id;
   hart.index = count;
+  hart.timerSet = u64.MAX_VALUE;
+  hart.sliceEnd = u64.MAX_VALUE;
   count += 1;
-  return hart.index;
+  return hart;
 }
 
 export function hartCount(): u32 {
   return count;
 }
 
-/** The record of hart `index`, which is below hartCount(). */
+/** The record of hart `index`, which is below MAX_HARTS. */
 export function hartByIndex(index: u32): Hart {
-  return changetype<Hart>(load<usize>(records + index * sizeof<usize>()));
+  return changetype<Hart>(records + <usize>index * RECORD);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Spin locks on linear memory, taken for a few dozen instructions with interrupts off.
-// Order, outermost first: guest, vCPU queue of a hart, timers of a hart, host memory, console. Each lock names its
-// rank; taking one while holding the same or an inner rank is a bug that debug builds stop at (`CHECK_LOCKS`).
+// Spin locks on linear memory, taken for a few dozen instructions with interrupts off, by the hart that they name.
+// Order, outermost first: guest, queue of a hart, timers of a hart, host memory, console.
+// Every lock is registered, so that containment can let go of what a faulting hart held (guest/contain.ts).
 import * as hw from "../hw";
 
 export const RANK_GUEST: u32 = 1;
@@ -12,15 +12,37 @@ export const RANK_CONSOLE: u32 = 5;
 
 @unmanaged
 export class Lock {
-  /** 0 when free, else 1 + index of the hart that holds it. */
+  /** 0 when free, else the linear address of the Hart record of its holder. */
   holder: u32 = 0;
   rank: u32 = 0;
+  /** The lock registered before this one. */
+  previous: usize = 0;
+}
+
+/** Size of a Lock for static reservations. */
+export const LOCK_SIZE: i32 = 16;
+
+// @lock per boot: locks are registered by the boot hart only.
+let lastRegistered: usize = 0;
+
+/** Makes a lock ready for use. Boot and guest creation only. */
+export function lockInit(lock: Lock, rank: u32): void {
+  lock.holder = 0;
+  lock.rank = rank;
+  lock.previous = lastRegistered;
+  lastRegistered = changetype<usize>(lock);
+}
+
+/** What this hart writes into a lock; never 0. */
+function self(): u32 {
+  return <u32>hw.hart();
 }
 
 /** Takes the lock; interrupts are off, so its holder is another hart and will let go soon. */
 export function acquire(lock: Lock): void {
   const at = changetype<usize>(lock);
-  while (hw.atomicSwap(at, 1) != 0) {
+  while (hw.atomicCompareSwap(at, 0, self()) != 0) {
+    assert(hw.atomicLoad(at) != self());
     while (hw.atomicLoad(at) != 0) {}
   }
 }
@@ -28,4 +50,11 @@ export function acquire(lock: Lock): void {
 /** Lets go of the lock. */
 export function release(lock: Lock): void {
   hw.atomicSwap(changetype<usize>(lock), 0);
+}
+
+/** After a fault: lets go of every lock that this hart holds. */
+export function releaseAll(): void {
+  for (let at = lastRegistered; at; at = changetype<Lock>(at).previous) {
+    if (hw.atomicLoad(at) == self()) hw.atomicSwap(at, 0);
+  }
 }

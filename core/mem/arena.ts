@@ -7,13 +7,22 @@ import * as hw from "../hw";
 /** Size and alignment of a page of translation tables. */
 export const PAGE: usize = 4096;
 
-let next: usize = 0;
-let end: usize = 0;
+// Both are linear addresses; static data ends where the arena begins.
+let next: usize = (__heap_base + PAGE - 1) & ~(PAGE - 1);
+let end: usize = (__heap_base + PAGE - 1) & ~(PAGE - 1);
 
-/** Sets the arena to linear addresses [from, to). */
+/** Sets the arena to linear addresses [from, to): unit tests, which have no image. */
 export function arenaInit(from: usize, to: usize): void {
   next = from;
   end = to;
+}
+
+/** Boot: adds `bytes` of host memory right behind the image to the arena. False if the host has none there. */
+export function arenaGrow(bytes: u32): bool {
+  const size = (bytes + <u32>PAGE - 1) & ~(<u32>PAGE - 1);
+  if (!hw.extendLinear(size)) return false;
+  end += size;
+  return true;
 }
 
 /** `size` zeroed bytes aligned to `align` (a power of two), or 0 when the arena is used up. */

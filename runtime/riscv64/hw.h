@@ -67,7 +67,7 @@ IMPORT(u64, mapDevice, u64 hpa, u64 size) { return map_device(hpa, size); }
 // ---- Memory outside the linear memory
 IMPORT(u64, linearBase) { return image.hpa + (u64)(_linear - _image_start) - LINEAR_START; }
 IMPORT(u64, imageStart) { return image.hpa; }
-IMPORT(u64, imageEnd) { return image.hpa + (u64)(_image_end - _image_start); }
+IMPORT(u64, imageEnd) { return w2c_hw_linearBase(_unused) + image.linear_end; }
 IMPORT(u32, extendLinear, u32 bytes) { return extend_linear(bytes); }
 IMPORT(void, copyIn, u32 to, u64 hpa, u32 length) { through_window(hpa, LINEAR(to), length, FROM_HOST); }
 IMPORT(void, copyOut, u64 hpa, u32 from, u32 length) { through_window(hpa, LINEAR(from), length, TO_HOST); }
@@ -97,6 +97,10 @@ ATOMIC(atomicOr, "amoor.w")
 ATOMIC(atomicAnd, "amoand.w")
 ATOMIC(atomicAdd, "amoadd.w")
 ATOMIC(atomicSwap, "amoswap.w")
+IMPORT(u32, atomicCompareSwap, u32 at, u32 expected, u32 value) {
+  __atomic_compare_exchange_n((u32*)LINEAR(at), &expected, value, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+  return expected;
+}
 IMPORT(u32, atomicLoad, u32 at) {
   __asm__ volatile("" ::: "memory");
   return *(volatile u32*)LINEAR(at);

@@ -43,6 +43,7 @@ EXPORT u64 start_boot_hart(u64 hart, u64 fdt) {
   init_globals(&core);
   init_tables(&core);
   init_memories(&core);
+  run_start(&core);
   return w2c_core_boot(&core, hart, fdt);
 }
 EXPORT u64 start_secondary_hart(u64 index) {

@@ -36,6 +36,7 @@ export function lower(source: string, header: string, name: string): string {
     instance.replace("wasm_rt_memory_t w2c_memory;", "").replaceAll("wasm_rt_funcref_table_t", "function_table"),
     imports.map((prototype) => `static ${prototype}`).join("\n"),
     inStandaloneTerms(body, name),
+    startFunction(source, name),
     // A module without tables or data has no such functions; the shim calls them all the same.
     ...["init_tables", "init_memories", "init_globals"].filter((part) => !body.includes(`void ${part}(`)).map((part) => `static void ${part}(w2c_${name}* instance) {}`),
   ].join("\n");
@@ -50,6 +51,13 @@ function withoutHostedParts(source: string, name: string): string {
   const functions = source.indexOf("\n}\n", queries) + 3;
   if (instantiate < 0 || queries < 0) throw new Error("wasm2c's output has no instantiate section where it was expected");
   return withoutSegue(source.slice(start, instantiate) + source.slice(functions)).replace(/^\/\* export: 'memory' \*\/\n[\s\S]*?^}\n/m, "");
+}
+
+/** `run_start`: calls the module's start function, if it has one, as instantiation would. */
+function startFunction(source: string, name: string): string {
+  const instantiate = source.slice(source.indexOf(`void wasm2c_${name}_instantiate(`));
+  const start = instantiate.slice(0, instantiate.indexOf("\n}\n")).match(/^ {2}(w2c_\w+)\(instance\);/m)?.[1];
+  return `static void run_start(w2c_${name}* instance) {${start ? ` ${start}(instance); ` : ""}}`;
 }
 
 /** Drops the conditional blocks for x86 segment registers. */

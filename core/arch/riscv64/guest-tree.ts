@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parts of a guest's tree that are RISC-V's: cpu nodes, the PLIC, a seed from what randomness the host has.
+// Boot and worker context.
+import * as hw from "../../hw";
+import { fdtBeginNode, fdtBeginNodeAt, fdtBeginProperty, fdtCellU32, fdtEndNode, fdtEndProperty, fdtPutBytes, fdtPutEmpty, fdtPutReg, fdtPutString, fdtPutU32, FdtWriter } from "../../fdt/write";
+import { PLIC_BASE, PLIC_SIZE, PLIC_SOURCES } from "../../guest/board";
+import { Guest } from "../../guest/guest";
+import { CSR_CYCLE, CSR_INSTRET, CSR_TIME, IRQ_S_EXT } from "./csr";
+import { hostSatpMode, timebaseFrequency } from "./host";
+import { hostHas, writeGuestIsa } from "./isa";
+
+export const IRQCHIP_PHANDLE: u32 = 64;
+const SEED_BYTES: u32 = 64;
+const seed: usize = memory.data(64, 8);
+// @lock tree
+let state: u64 = 0x9e37_79b9_7f4a_7c15;
+
+export function writeCpus(out: FdtWriter, guest: Guest): void {
+  fdtBeginNode(out, "cpus");
+  fdtPutU32(out, "#address-cells", 1);
+  fdtPutU32(out, "#size-cells", 0);
+  fdtPutU32(out, "timebase-frequency", timebaseFrequency());
+  for (let index: u32 = 0; index < guest.vcpuCount; index++) writeCpu(out, index);
+  fdtEndNode(out);
+}
+
+function writeCpu(out: FdtWriter, index: u32): void {
+  fdtBeginNodeAt(out, "cpu", index);
+  fdtPutString(out, "device_type", "cpu");
+  fdtPutString(out, "compatible", "riscv");
+  fdtPutString(out, "status", "okay");
+  fdtPutU32(out, "reg", index);
+  fdtPutString(out, "mmu-type", hostSatpMode() == 10 ? "riscv,sv57" : hostSatpMode() == 9 ? "riscv,sv48" : "riscv,sv39");
+  writeGuestIsa(out);
+  if (hostHas("zicbom")) fdtPutU32(out, "riscv,cbom-block-size", 64);
+  if (hostHas("zicboz")) fdtPutU32(out, "riscv,cboz-block-size", 64);
+  if (hostHas("zicbop")) fdtPutU32(out, "riscv,cbop-block-size", 64);
+  fdtBeginNode(out, "interrupt-controller");
+  fdtPutString(out, "compatible", "riscv,cpu-intc");
+  fdtPutU32(out, "#interrupt-cells", 1);
+  fdtPutEmpty(out, "interrupt-controller");
+  fdtPutU32(out, "phandle", index + 1);
+  fdtEndNode(out);
+  fdtEndNode(out);
+}
+
+export function writeInterruptController(out: FdtWriter, guest: Guest): void {
+  fdtBeginNodeAt(out, "interrupt-controller", PLIC_BASE);
+  fdtPutString(out, "compatible", "sifive,plic-1.0.0\0riscv,plic0");
+  fdtPutReg(out, PLIC_BASE, PLIC_SIZE);
+  fdtPutU32(out, "#interrupt-cells", 1);
+  fdtPutU32(out, "#address-cells", 0);
+  fdtPutEmpty(out, "interrupt-controller");
+  fdtPutU32(out, "riscv,ndev", PLIC_SOURCES);
+  fdtPutU32(out, "phandle", IRQCHIP_PHANDLE);
+  fdtBeginProperty(out, "interrupts-extended");
+  for (let index: u32 = 0; index < guest.vcpuCount; index++) {
+    fdtCellU32(out, index + 1);
+    fdtCellU32(out, <u32>IRQ_S_EXT);
+  }
+  fdtEndProperty(out);
+  fdtEndNode(out);
+}
+
+/** The host's counters at this moment through a mixer (splitmix64): unpredictable enough to start a kernel's pool. */
+export function writeRandomSeed(out: FdtWriter): void {
+  for (let i: u32 = 0; i < SEED_BYTES; i += 8) {
+    state += 0x9e37_79b9_7f4a_7c15 ^ hw.csrRead(CSR_TIME) ^ (hw.csrRead(CSR_CYCLE) << 20) ^ (hw.csrRead(CSR_INSTRET) << 40);
+    let z = (state ^ (state >> 30)) * 0xbf58_476d_1ce4_e5b9;
+    z = (z ^ (z >> 27)) * 0x94d0_49bb_1331_11eb;
+    store<u64>(seed + i, z ^ (z >> 31));
+  }
+  fdtPutBytes(out, "rng-seed", seed, SEED_BYTES);
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// Interrupts and exceptions into a guest. A vCPU that is on this hart is changed at once; any other through its
+// `requests` (one atomic word, set first, then a wake or a kick), which its hart applies before it next enters.
+// Trap and worker context.
+import * as hw from "../../hw";
+import { thisHart } from "../../host/hart";
+import { Vcpu, REQUEST_EXTERNAL, REQUEST_FENCE, REQUEST_FENCE_I, REQUEST_SOFT, REQUEST_TIMER } from "../../guest/vcpu";
+import { Entity } from "../../sched/entity";
+import { schedWake } from "../../sched/sched";
+import { askHart } from "../../sched/harts";
+import {
+  CSR_HSTATUS,
+  CSR_HVIP,
+  CSR_SSTATUS,
+  CSR_VSCAUSE,
+  CSR_VSEPC,
+  CSR_VSIE,
+  CSR_VSIP,
+  CSR_VSSTATUS,
+  CSR_VSTVAL,
+  CSR_VSTVEC,
+  HSTATUS_SPVP,
+  HVIP_VSEIP,
+  HVIP_VSSIP,
+  HVIP_VSTIP,
+  SSTATUS_SIE,
+  SSTATUS_SPIE,
+  SSTATUS_SPP,
+} from "./csr";
+
+/** Whether the vCPU's CSRs are in this hart. */
+function isHere(vcpu: Vcpu): bool {
+  return thisHart().loaded == changetype<usize>(vcpu);
+}
+
+/** Asks the vCPU's hart for something before it next enters; interrupts the hart that has it and wakes it. */
+export function vcpuRequest(vcpu: Vcpu, bits: u32): void {
+  hw.atomicOr(changetype<usize>(vcpu) + offsetof<Vcpu>("requests"), bits);
+  const residence = hw.atomicLoad(changetype<usize>(vcpu) + offsetof<Vcpu>("residence"));
+  if (residence) askHart(residence - 1);
+  schedWake(vcpu);
+}
+
+/** The interrupt controller drives the vCPU's external interrupt to `level`. The guest's lock is held. */
+export function vcpuSetExternal(vcpu: Vcpu, level: u32): void {
+  vcpu.externalLevel = level;
+  if (!isHere(vcpu)) vcpuRequest(vcpu, REQUEST_EXTERNAL);
+  else if (level) hw.csrSet(CSR_HVIP, HVIP_VSEIP);
+  else hw.csrClear(CSR_HVIP, HVIP_VSEIP);
+}
+
+/** Another vCPU, or this one, sends a software interrupt. */
+export function vcpuSendSoft(vcpu: Vcpu): void {
+  if (isHere(vcpu)) hw.csrSet(CSR_HVIP, HVIP_VSSIP);
+  else vcpuRequest(vcpu, REQUEST_SOFT);
+}
+
+/** The timer of a vCPU whose own compare register cannot fire has expired (host/timers.ts). */
+export function vcpuTimerExpired(entity: Entity): void {
+  vcpuRequestTimer(changetype<Vcpu>(entity));
+}
+
+function vcpuRequestTimer(vcpu: Vcpu): void {
+  if (isHere(vcpu)) hw.csrSet(CSR_HVIP, HVIP_VSTIP);
+  else vcpuRequest(vcpu, REQUEST_TIMER);
+}
+
+/** Applies and clears what was asked of the vCPU, whose CSRs are in this hart. Answers the bits that were set. */
+export function applyRequests(vcpu: Vcpu): u32 {
+  const bits = hw.atomicSwap(changetype<usize>(vcpu) + offsetof<Vcpu>("requests"), 0);
+  if (bits & REQUEST_SOFT) hw.csrSet(CSR_HVIP, HVIP_VSSIP);
+  if (bits & REQUEST_TIMER) hw.csrSet(CSR_HVIP, HVIP_VSTIP);
+  if (bits & REQUEST_EXTERNAL) {
+    if (hw.atomicLoad(changetype<usize>(vcpu) + offsetof<Vcpu>("externalLevel"))) hw.csrSet(CSR_HVIP, HVIP_VSEIP);
+    else hw.csrClear(CSR_HVIP, HVIP_VSEIP);
+  }
+  if (bits & REQUEST_FENCE) hw.fenceGuest(-1);
+  if (bits & REQUEST_FENCE_I) hw.fenceInstructions();
+  return bits;
+}
+
+/** Whether an interrupt that the guest has enabled is pending in the vCPU on this hart: WFI must not wait then. */
+export function interruptPending(): bool {
+  return (hw.csrRead(CSR_VSIP) & hw.csrRead(CSR_VSIE)) != 0;
+}
+
+/** Delivers an exception to the vCPU on this hart as its own hardware would. @spec priv §21.2.11, §12.1.1 */
+export function raiseException(vcpu: Vcpu, cause: u64, value: u64): void {
+  const status = hw.csrRead(CSR_VSSTATUS);
+  const fromSupervisor = (hw.csrRead(CSR_HSTATUS) & HSTATUS_SPVP) != 0;
+  let next = status & ~(SSTATUS_SPP | SSTATUS_SPIE | SSTATUS_SIE);
+  if (fromSupervisor) next |= SSTATUS_SPP;
+  if (status & SSTATUS_SIE) next |= SSTATUS_SPIE;
+  hw.csrWrite(CSR_VSSTATUS, next);
+  hw.csrWrite(CSR_VSEPC, vcpu.pc);
+  hw.csrWrite(CSR_VSCAUSE, cause);
+  hw.csrWrite(CSR_VSTVAL, value);
+  vcpu.pc = hw.csrRead(CSR_VSTVEC) & ~(<u64>3);
+  hw.csrSet(CSR_HSTATUS, HSTATUS_SPVP);
+  hw.csrSet(CSR_SSTATUS, SSTATUS_SPP);
+}

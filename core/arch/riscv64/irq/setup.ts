@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// Brings the host's interrupt controller up at boot: found in the tree, initialised once, then joined by each hart.
+import { allocate } from "../../../mem/arena";
+import { Status } from "../../../lib/status";
+import { discoverHostIrq, HOST_IRQ_INFO_SIZE } from "./discover";
+import { hostIrqInit } from "./host";
+import { HostIrqInfo } from "./info";
+
+/** Boot hart, before its setUpHartInterrupts. */
+export function setUpInterrupts(fdt: usize): i32 {
+  const info = allocate(HOST_IRQ_INFO_SIZE);
+  if (!info) return Status.NoMemory;
+  const status = discoverHostIrq(fdt, changetype<HostIrqInfo>(info));
+  return status == Status.Ok ? hostIrqInit(changetype<HostIrqInfo>(info)) : status;
+}
+

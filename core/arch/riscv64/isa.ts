@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which ISA extensions the host has and which of them a guest may use: the host's names, from either form of the
+// property, filtered by one list of what this hypervisor virtualizes. Boot and worker context.
+import { fdtLength, fdtProperty, fdtStringLength } from "../../fdt/read";
+import { fdtBeginProperty, fdtBytes, fdtEndProperty, fdtText, FdtWriter } from "../../fdt/write";
+
+/**
+ * Names of more than one letter that a guest may see, each between spaces. All work in VS and VU by themselves or with
+ * a bit of henvcfg that host.ts sets; none has state that a change of vCPUs would have to move.
+ */
+// prettier-ignore
+const ALLOWED: string = " zicntr zicsr zifencei zihpm zihintpause zihintntl zicond zimop zcmop za64rs za128rs ziccamoa ziccif zicclsm ziccrse zic64b zaamo zalrsc zacas zabha zawrs zmmul zfa zfh zfhmin zca zcb zcd zba zbb zbc zbs zbkb zbkc zbkx zknd zkne zknh zksed zksh zkt svinval svnapot svpbmt svade svadu svvptc sstc sscounterenw sstvala sstvecd svbare zicbom zicbop zicboz ";
+const LETTERS: string = "imafdc";
+const UNDERSCORE: u32 = 0x5f;
+const SPACE: u32 = 0x20;
+
+// @lock per boot: the property, and whether it is a string list (names separated by NUL) or one string (by "_").
+let names: usize = 0;
+let end: usize = 0;
+let separator: u32 = 0;
+const piece: usize = memory.data(64, 8);
+
+/** Boot: remembers the cpu node's ISA property, which stays in linear memory. */
+export function setHostIsa(fdt: usize, cpu: usize): void {
+  names = fdtProperty(fdt, cpu, "riscv,isa-extensions");
+  separator = names ? 0 : UNDERSCORE;
+  if (names) {
+    end = names + fdtLength(names);
+  } else {
+    names = fdtProperty(fdt, cpu, "riscv,isa");
+    end = names ? names + fdtStringLength(names) : 0;
+  }
+}
+
+/** Length of the name at `at`. */
+function nameLength(at: usize): u32 {
+  let length: u32 = 0;
+  while (at + length < end && load<u8>(at + length) != separator) length += 1;
+  return length;
+}
+
+/** Whether the host's cpus have the extension, by its lower-case name. */
+export function hostHas(name: string): bool {
+  if (name.length == 1) return hostHasLetter(<u32>name.charCodeAt(0));
+  for (let at = names; at < end; at += nameLength(at) + 1) {
+    if (nameLength(at) == <u32>name.length && isText(at, nameLength(at), name, 0)) return true;
+  }
+  return false;
+}
+
+/** "rv64imafdch_zicbom…": the letters behind "rv64". */
+function letterInString(letter: u32): bool {
+  for (let at = names + 4; at < names + nameLength(names); at++) if (load<u8>(at) == letter) return true;
+  return false;
+}
+
+/** Whether the bytes are the `length` characters of `text` from `from` on. */
+function isText(at: usize, length: u32, text: string, from: u32): bool {
+  for (let i: u32 = 0; i < length; i++) if (load<u8>(at + i) != <u32>text.charCodeAt(from + i)) return false;
+  return true;
+}
+
+function isAllowed(at: usize, length: u32): bool {
+  if (length < 2) return false;
+  for (let from: u32 = 1; from + length < <u32>ALLOWED.length; from++) {
+    const whole = ALLOWED.charCodeAt(from - 1) == SPACE && ALLOWED.charCodeAt(from + length) == SPACE;
+    if (whole && isText(at, length, ALLOWED, from)) return true;
+  }
+  return false;
+}
+
+/** Writes `riscv,isa-base`, `riscv,isa-extensions` and the older `riscv,isa` for a guest's cpu node. */
+export function writeGuestIsa(writer: FdtWriter): void {
+  fdtBeginProperty(writer, "riscv,isa-base");
+  fdtText(writer, "rv64i");
+  fdtEndProperty(writer);
+  fdtBeginProperty(writer, "riscv,isa-extensions");
+  writeNames(writer, 0);
+  fdtEndProperty(writer);
+  fdtBeginProperty(writer, "riscv,isa");
+  store<u32>(piece, 0x3436_7672); // "rv64"
+  fdtBytes(writer, piece, 4);
+  writeNames(writer, UNDERSCORE);
+  store<u8>(piece, 0);
+  fdtBytes(writer, piece, 1);
+  fdtEndProperty(writer);
+}
+
+/** The guest's names: each followed by NUL when `joint` is 0, else letters alone and longer names behind `joint`. */
+function writeNames(writer: FdtWriter, joint: u32): void {
+  store<u8>(piece, 0, 1);
+  for (let i = 0; i < LETTERS.length; i++) {
+    store<u8>(piece, <u8>LETTERS.charCodeAt(i));
+    if (hostHasLetter(<u32>LETTERS.charCodeAt(i))) fdtBytes(writer, piece, joint ? 1 : 2);
+  }
+  for (let at = names; at < end; at += nameLength(at) + 1) {
+    const length = nameLength(at);
+    if (length > 32 || !isAllowed(at, length)) continue;
+    writePiece(writer, at, length, joint);
+  }
+}
+
+function writePiece(writer: FdtWriter, at: usize, length: u32, joint: u32): void {
+  if (joint) {
+    store<u8>(piece, <u8>joint);
+    fdtBytes(writer, piece, 1);
+  }
+  fdtBytes(writer, at, length);
+  if (!joint) {
+    store<u8>(piece, 0);
+    fdtBytes(writer, piece, 1);
+  }
+}
+
+function hostHasLetter(letter: u32): bool {
+  if (separator) return letterInString(letter);
+  for (let at = names; at < end; at += nameLength(at) + 1) if (nameLength(at) == 1 && load<u8>(at) == letter) return true;
+  return false;
+}

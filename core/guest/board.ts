@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// The machine that every guest sees: where its devices are and which line each drives. The same places as QEMU's
+// `virt` board, so that trees and kernels made for it fit. Made once per guest slot; reset when the guest restarts.
+import { newIrqchip } from "../arch/seam";
+import { GoldfishRtc, rtcInit } from "../dev/goldfish-rtc";
+import { Ns16550, ns16550Init } from "../dev/ns16550";
+import { attachConsole, makeConsole, onConsole } from "../host/console";
+import { Timer } from "../host/timers";
+import { wallClockBase } from "../host/wall-clock";
+import { Status } from "../lib/status";
+import { allocate } from "../mem/arena";
+import { busAdd } from "../mmio/bus";
+import { consoleEvent } from "../mmio/events";
+import { busBytes, KIND_PLIC, KIND_RTC, KIND_UART, Region } from "../mmio/region";
+import { Guest } from "./guest";
+
+export const RAM_BASE: u64 = 0x8000_0000;
+export const RTC_BASE: u64 = 0x10_1000;
+export const RTC_SIZE: u64 = 0x1000;
+export const RTC_IRQ: u32 = 11;
+export const PLIC_BASE: u64 = 0x0c00_0000;
+export const PLIC_SIZE: u64 = 0x60_0000;
+/** As few as the devices need: a kernel touches three registers for each at boot. */
+export const PLIC_SOURCES: u32 = 11;
+export const UART_BASE: u64 = 0x1000_0000;
+export const UART_SIZE: u64 = 0x100;
+export const UART_IRQ: u32 = 10;
+export const UART_CLOCK: u32 = 3_686_400;
+
+const region: usize = memory.data(64, 8);
+
+/** Boot: gives the guest its devices. NoMemory when the arena is used up. */
+export function makeBoard(guest: Guest): i32 {
+  guest.regions = allocate(busBytes());
+  guest.irqchip = newIrqchip(guest.vcpuCount, PLIC_SOURCES);
+  guest.uart = allocate(offsetof<Ns16550>());
+  guest.rtc = allocate(offsetof<GoldfishRtc>());
+  guest.console = makeConsole(guest.id + 1);
+  const timer = allocate(offsetof<Timer>());
+  if (!guest.regions || !guest.irqchip || !guest.uart || !guest.rtc || !timer || changetype<usize>(guest.console) == 0) return Status.NoMemory;
+  attachConsole(guest.console, guest.name, guest.lock, changetype<usize>(guest));
+  onConsole(guest.console, changetype<u32>(consoleEvent.index));
+  ns16550Init(changetype<Ns16550>(guest.uart), guest.console.tx, guest.console.rx);
+  rtcInit(changetype<GoldfishRtc>(guest.rtc), wallClockBase());
+  let status = place(guest, PLIC_BASE, PLIC_SIZE, KIND_PLIC, 0, guest.irqchip, 0);
+  if (status == Status.Ok) status = place(guest, UART_BASE, UART_SIZE, KIND_UART, UART_IRQ, guest.uart, 0);
+  if (status == Status.Ok) status = place(guest, RTC_BASE, RTC_SIZE, KIND_RTC, RTC_IRQ, guest.rtc, timer);
+  return status;
+}
+
+function place(guest: Guest, base: u64, size: u64, kind: u32, irq: u32, device: usize, timer: usize): i32 {
+  const at = changetype<Region>(region);
+  at.base = base;
+  at.size = size;
+  at.kind = kind;
+  at.irq = irq;
+  at.device = device;
+  at.timer = timer;
+  return busAdd(guest, at);
+}
+

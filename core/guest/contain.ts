@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// The hypervisor itself faulted on this hart: assembly has recorded where (FaultFrame) and called `trap` again on an
+// empty stack. If this hart was working for a guest, that guest is stopped and everything else goes on; if not, or if
+// this happens while containing, the machine stops with a report. Trap context.
+import { isFailedCheck } from "../arch/seam";
+import { Hart } from "../host/hart";
+import { panic, reportFault } from "../host/panic";
+import { releaseAll } from "../lib/lock";
+import { printAbandon } from "../lib/print";
+import { askHart } from "../sched/harts";
+import { CRASH_CHECK_FAILED, CRASH_HYPERVISOR_FAULT, CrashRecord, recordCrash } from "./crash";
+import { Guest, GUEST_CRASHED } from "./guest";
+import { guestStopCrashed } from "./lifecycle";
+import { Vcpu } from "./vcpu";
+
+export function contain(hart: Hart): void {
+  const guest = blamed(hart);
+  if (hart.containing || !guest) panic(hart);
+  hart.containing = 1;
+  releaseAll();
+  printAbandon();
+  const failed = changetype<Guest>(guest);
+  const vcpu = hart.loaded ? changetype<Vcpu>(hart.loaded) : changetype<Vcpu>(0);
+  recordCrash(failed, hart.loaded ? vcpu.index : 0, hart.loaded ? vcpu.pc : 0, isFailedCheck(hart) ? CRASH_CHECK_FAILED : CRASH_HYPERVISOR_FAULT, hart.faultCause);
+  const record = changetype<CrashRecord>(failed.crash);
+  record.hypervisorPc = hart.faultPc;
+  record.hypervisorValue = hart.faultValue;
+  reportFault(hart);
+  hart.faultPc = 0;
+  hart.workingFor = 0;
+  if (failed.wanted != 0) failed.wanted = GUEST_CRASHED;
+  guestStopCrashed(failed);
+  hart.containing = 0;
+  askHart(hart.index);
+}
+
+/** The guest that this hart was working for, 0 if none. */
+function blamed(hart: Hart): usize {
+  if (hart.workingFor) return hart.workingFor;
+  return hart.loaded ? changetype<usize>(changetype<Vcpu>(hart.loaded).guest) : 0;
+}

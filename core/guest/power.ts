@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// A vCPU's power states: start, stop, suspend, and waiting for an interrupt. Neutral: the architecture supplies the
+// initial registers and whether an interrupt is pending. Trap and worker context.
+import { initContext, interruptPending, TIMER_OFF } from "../arch/seam";
+import * as hw from "../hw";
+import { thisHart } from "../host/hart";
+import { Timer, timerCancel } from "../host/timers";
+import { askHart } from "../sched/harts";
+import { schedBlock, schedStart, schedStop } from "../sched/sched";
+import { HSM_STARTED, HSM_STOPPED, HSM_SUSPENDED, REQUEST_LEAVE, Vcpu } from "./vcpu";
+
+/** Power-on registers, nothing pending but a call to leave. The vCPU's state is in no hart. */
+export function resetVcpu(vcpu: Vcpu, address: u64, argument: u64): void {
+  timerCancel(changetype<Timer>(vcpu.clock));
+  vcpu.timer = TIMER_OFF;
+  vcpu.externalLevel = 0;
+  vcpu.resetOnWake = 0;
+  hw.atomicAnd(changetype<usize>(vcpu) + offsetof<Vcpu>("requests"), REQUEST_LEAVE);
+  initContext(vcpu, address, argument);
+}
+
+/**
+ * Starts a stopped vCPU at gpa `address` with `argument` in its second argument register; guest's lock held.
+ * The registers are set when it is next entered: its stop may not have left the hart yet.
+ */
+export function startVcpu(vcpu: Vcpu, address: u64, argument: u64): void {
+  vcpu.startAddress = address;
+  vcpu.startArgument = argument;
+  vcpu.resetOnWake = 1;
+  vcpu.hsm = HSM_STARTED;
+  schedStart(vcpu);
+}
+
+/** The calling vCPU stops itself. Guest's lock held. */
+export function stopCurrentVcpu(vcpu: Vcpu): void {
+  vcpu.hsm = HSM_STOPPED;
+  schedStop(vcpu);
+}
+
+/** The calling vCPU waits for an interrupt that it has enabled; others see it as suspended meanwhile. */
+export function suspendCurrentVcpu(vcpu: Vcpu): void {
+  vcpu.hsm = HSM_SUSPENDED;
+  waitForInterrupt(vcpu);
+  // Through the scheduler in any case: that is where a suspend ends, and where a non-retentive one begins anew.
+  askHart(thisHart().index);
+}
+
+/** The calling vCPU has nothing to do until an interrupt: gives the hart away unless one is pending already. */
+export function waitForInterrupt(vcpu: Vcpu): void {
+  if (!interruptPending()) schedBlock(vcpu);
+}
+
+/** About to be entered: a suspend is over. */
+export function endSuspend(vcpu: Vcpu): void {
+  if (vcpu.hsm == HSM_SUSPENDED) vcpu.hsm = HSM_STARTED;
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// The loop of a hart: an exit comes in, it is dealt with, and a context goes out. The common path is the first four
+// lines of `runHart`; everything else happens only when the scheduler or another hart asks for it. Trap context.
+import { applyRequests, handleExit, loadVcpu, pendingInterrupts, unloadVcpu, updateWaitTrap } from "../arch/seam";
+import * as hw from "../hw";
+import { Hart, thisHart } from "../host/hart";
+import { KIND_WORKER } from "../sched/entity";
+import { needsReschedule, schedNext, schedStop, schedWake } from "../sched/sched";
+import { Worker, workerRun } from "../sched/worker";
+import { contain } from "./contain";
+import { vcpuHasLeft } from "./lifecycle";
+import { endSuspend, resetVcpu } from "./power";
+import { REQUEST_LEAVE, Vcpu } from "./vcpu";
+
+/** One trap: `context` is the vCPU that exited, 0 if the hart was idle. Answers what to enter next, 0 to idle. */
+export function runHart(context: usize): usize {
+  const hart = thisHart();
+  if (hart.faultPc != 0) contain(hart);
+  else if (context == 0) pendingInterrupts(hart);
+  else handleExit(changetype<Vcpu>(context), hart);
+  if (context != 0 && !needsReschedule()) return context;
+  return next(hart);
+}
+
+/** Lets the scheduler choose until a vCPU is ready to be entered or nothing is left to do. */
+export function next(hart: Hart): usize {
+  while (true) {
+    const entity = schedNext();
+    if (changetype<usize>(entity) == 0) {
+      if (hart.loaded) leaveHart(changetype<Vcpu>(hart.loaded), hart);
+      if (!needsReschedule()) return 0;
+    } else if (entity.kind == KIND_WORKER) {
+      workerRun(changetype<Worker>(changetype<usize>(entity)));
+      hart.workingFor = 0;
+    } else if (prepare(changetype<Vcpu>(changetype<usize>(entity)), hart)) {
+      return changetype<usize>(entity);
+    }
+  }
+}
+
+/** Brings the vCPU's state here and does what was asked of it; false if it must not run. */
+function prepare(vcpu: Vcpu, hart: Hart): bool {
+  if (vcpu.resetOnWake) {
+    if (hart.loaded == changetype<usize>(vcpu)) unloadVcpu(vcpu, hart);
+    resetVcpu(vcpu, vcpu.startAddress, vcpu.startArgument);
+  }
+  if (hart.loaded != changetype<usize>(vcpu)) {
+    if (hart.loaded) leaveHart(changetype<Vcpu>(hart.loaded), hart);
+    loadVcpu(vcpu, hart);
+  }
+  const requests = applyRequests(vcpu);
+  if (requests & REQUEST_LEAVE) {
+    schedStop(vcpu);
+    leaveHart(vcpu, hart);
+    vcpuHasLeft(vcpu);
+    return false;
+  }
+  endSuspend(vcpu);
+  updateWaitTrap(hart);
+  return true;
+}
+
+/** Takes the vCPU's state out; a request that came just before would have kicked a hart that no longer has it. */
+function leaveHart(vcpu: Vcpu, hart: Hart): void {
+  unloadVcpu(vcpu, hart);
+  if (hw.atomicLoad(changetype<usize>(vcpu) + offsetof<Vcpu>("requests"))) schedWake(vcpu);
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// The guests of this machine, by slot. A slot once made is kept and used again by the next guest.
+// @lock memory: slots are added at boot or under the memory lock; readers see a slot only when it is complete.
+import { MAX_GUESTS } from "../limits";
+import { Guest, GUEST_EMPTY } from "./guest";
+
+const slots: usize = memory.data(256, 8);
+let count: u32 = 0;
+
+/** Slots in use or used before; each may be GUEST_EMPTY. */
+export function guestCount(): u32 {
+  return count;
+}
+
+
+export function guestByIndex(index: u32): Guest {
+  return changetype<Guest>(load<usize>(slots + index * sizeof<usize>()));
+}
+
+/** Adds a guest and gives it its id. False when all MAX_GUESTS slots are taken. */
+export function addGuest(guest: Guest): bool {
+  if (count == MAX_GUESTS) return false;
+  guest.id = count;
+  store<usize>(slots + count * sizeof<usize>(), changetype<usize>(guest));
+  count += 1;
+  return true;
+}
+
+/** The guest of that NUL-terminated or `length`-byte name, a null pointer if there is none. */
+export function guestByName(name: usize, length: u32): Guest {
+  for (let i: u32 = 0; i < count; i++) {
+    const guest = guestByIndex(i);
+    if (guest.state != GUEST_EMPTY && sameName(guest.name, name, length)) return guest;
+  }
+  return changetype<Guest>(0);
+}
+
+function sameName(own: usize, name: usize, length: u32): bool {
+  for (let i: u32 = 0; i < length; i++) if (load<u8>(own + i) == 0 || load<u8>(own + i) != load<u8>(name + i)) return false;
+  return load<u8>(own + length) == 0;
+}

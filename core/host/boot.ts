@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// The steps of boot that are about the host: console, device tree, pools, this hart's place in the scheduler.
+// core/main.ts has their order. Boot context.
+import { addTables, hostIrqInitHart } from "../arch/seam";
+import { fdtCheck, fdtChild, fdtCompatible, fdtFind, fdtSibling } from "../fdt/read";
+import { treeInit } from "../guest/tree";
+import * as hw from "../hw";
+import { lifecycleInit } from "../guest/lifecycle";
+import { print, printDec, printHex, printInit, printText } from "../lib/print";
+import { Status } from "../lib/status";
+import { allocate, arenaGrow } from "../mem/arena";
+import { terminalInit } from "../mgmt/terminal";
+import { Worker } from "../sched/worker";
+import { thisHart } from "./hart";
+import { startMux } from "./mux";
+import { outputFinish, outputInit, showLine } from "./output";
+import { findSerial, SerialInfo } from "./serial-find";
+import { serialInit } from "./serial";
+
+/** A host tree larger than this is refused. */
+const MOST_TREE: u32 = 0x10_0000;
+/** Arena for everything that is not a guest's, and per guest in the tree. */
+const BASE_ARENA: u32 = 0x2_0000;
+const GUEST_ARENA: u32 = 0x2_8000;
+const GUEST_TABLES: u32 = 12;
+const MOST_GUESTS_AT_BOOT: u32 = 64;
+
+const serial: usize = memory.data(64, 8);
+const text: usize = memory.data(72, 8);
+
+/** Lines go to firmware's console until the UART is found. */
+export function startConsole(): void {
+  outputInit();
+  printInit(changetype<u32>(showLine.index));
+}
+
+export function banner(): void {
+  print("TypeOne 0.1.0, build ");
+  store<u8>(text + hw.buildId(text, 64), 0);
+  printText(text);
+  print(", on hart ");
+  printDec(thisHart().id);
+  print("\n");
+}
+
+/** Copies the host's tree into linear memory and checks it; 0 if it is not one. */
+export function copyTree(hpa: u64): usize {
+  if (hpa == 0 || hpa & 7) return 0;
+  hw.copyIn(text, hpa, 8);
+  const size = bswap<u32>(load<u32>(text, 4));
+  if (load<u32>(text) != 0xedfe_0dd0 || size < 40 || size > MOST_TREE) return 0;
+  // The arena grows right behind the image: the tree must not be there already.
+  const pages = (size + 0x1fff) & ~0xfff;
+  if (hpa < hw.imageEnd() + BASE_ARENA + pages && hpa + size > hw.imageStart()) return 0;
+  if (!arenaGrow(pages)) return 0;
+  const tree = allocate(size);
+  if (!tree) return 0;
+  hw.copyIn(tree, hpa, size);
+  const status = fdtCheck(tree, size);
+  if (status == Status.Ok) return tree;
+  print("the host's device tree at ");
+  printHex(hpa);
+  print(" fails its check\n");
+  return 0;
+}
+
+/** Takes over the UART that /chosen names; without one firmware's console goes on. */
+export function startTerminal(tree: usize): void {
+  const info = changetype<SerialInfo>(serial);
+  if (findSerial(tree, info) == Status.Ok) serialInit(info);
+}
+
+/** Grows linear memory by what the guests in the tree will need. False: the host has no room for it. */
+export function makePools(tree: usize): bool {
+  const guests = guestNodes(tree);
+  if (!arenaGrow(BASE_ARENA + guests * (GUEST_ARENA + GUEST_TABLES * 4096))) return false;
+  treeInit();
+  return addTables(guests * GUEST_TABLES) == Status.Ok;
+}
+
+function guestNodes(tree: usize): u32 {
+  const chosen = fdtFind(tree, "/chosen");
+  let guests: u32 = 0;
+  for (let node = chosen ? fdtChild(chosen) : 0; node; node = fdtSibling(node)) guests += u32(fdtCompatible(tree, node, "xen,domain"));
+  return min(guests, MOST_GUESTS_AT_BOOT);
+}
+
+/** This hart takes interrupts and work from now on. The boot hart (with a tree) starts what serves people, too. */
+export function joinScheduling(tree: usize): void {
+  hostIrqInitHart();
+  thisHart().online = 1;
+  if (!tree) return;
+  const info = changetype<SerialInfo>(serial);
+  const worker = allocate(offsetof<Worker>(), 64);
+  if (worker) lifecycleInit(changetype<Worker>(worker));
+  if (startMux(info.irq, info.trigger) != Status.Ok) print("no interrupt for the UART: input is not read\n");
+  terminalInit();
+}
+
+/** Boot cannot go on: says what is wrong and stops this hart. */
+export function giveUp(why: string): usize {
+  print("cannot start: ");
+  print(why);
+  print("\n");
+  outputFinish();
+  hw.park();
+  return 0;
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// The report of a fault in the hypervisor: registers by name, fields by name, a backtrace with the functions' names as
+// TypeScript knows them, and the build's id. After `panic` this hart stands still and the others stop at their next trap.
+import { describeCause, faultRegister, faultRegisterCount, faultRegisterName } from "../arch/seam";
+import * as hw from "../hw";
+import { print, printAbandon, printDec, printHex, printText } from "../lib/print";
+import { releaseAll } from "../lib/lock";
+import { Hart } from "./hart";
+import { outputFinish } from "./output";
+
+const MAX_FRAMES: u32 = 16;
+const frames: usize = memory.data(128, 8);
+const text: usize = memory.data(96, 8);
+// @lock atomics only
+const panicked: usize = memory.data(8, 8);
+
+/** Whether some hart has panicked: then every other parks. */
+export function machineStopped(): u32 {
+  return hw.atomicLoad(panicked);
+}
+
+/** Prints the report and stops the machine. */
+export function panic(hart: Hart): void {
+  if (hw.atomicSwap(panicked, 1) == 0) {
+    releaseAll();
+    printAbandon();
+    print("\n");
+    print("PANIC: a fault of the hypervisor that no guest can be blamed for\n");
+    reportFault(hart);
+    outputFinish();
+  }
+  hw.park();
+}
+
+/** Where and why this hart faulted, in words. */
+export function reportFault(hart: Hart): void {
+  print("fault on hart ");
+  printDec(hart.id);
+  print(": ");
+  print(describeCause(hart.faultCause));
+  print(", pc ");
+  printHex(hart.faultPc);
+  printSymbol(hart.faultPc);
+  print(", value ");
+  printHex(hart.faultValue);
+  print("\n");
+  for (let i: u32 = 0; i < faultRegisterCount(); i++) {
+    print(faultRegisterName(i));
+    print("=");
+    printHex(faultRegister(hart, i));
+    print(i % 4 == 3 || i == faultRegisterCount() - 1 ? "\n" : "  ");
+  }
+  const count = hw.backtrace(frames, MAX_FRAMES, faultRegister(hart, 1));
+  for (let i: u32 = 0; i < count; i++) {
+    print("  called from ");
+    printHex(load<u64>(frames + (<usize>i << 3)));
+    printSymbol(load<u64>(frames + (<usize>i << 3)));
+    print("\n");
+  }
+  print("build ");
+  store<u8>(text + hw.buildId(text, 64), 0);
+  printText(text);
+  print("\n");
+}
+
+/** " (function+0x…)" */
+function printSymbol(pc: u64): void {
+  const length = hw.symbolName(pc, text, 90);
+  if (length == 0) return;
+  store<u8>(text + length, 0);
+  print(" (");
+  printText(text);
+  print(")");
+}
