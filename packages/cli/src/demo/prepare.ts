@@ -50,15 +50,7 @@ async function build(progress: Progress): Promise<string> {
 }
 
 export async function prepareDemo(plan: DemoPlan, progress: Progress): Promise<PreparedDemo> {
-  await inStep(progress, "check the tools", async (step) => {
-    const tools = await ensureTools(progress);
-    step.done(
-      tools
-        .filter((tool) => tool.version)
-        .map((tool) => `${tool.name} ${tool.version}`)
-        .join(", "),
-    );
-  });
+  await ensureTools(progress);
   const debian = await getDebianFiles({ progress });
   if (debian.fromCache)
     progress.note(`✓ Debian kernel ${debian.kernel.version}, busybox ${debian.busybox.version} (cached)`);

@@ -199,7 +199,12 @@ export async function installPackages(plan: InstallPlan): Promise<string> {
 
 /** Makes sure that all tools are there; installs what is missing. Rejects with the exact lines to type where it may not. */
 export async function ensureTools(progress: Progress): Promise<ToolStatus[]> {
-  const before = await checkTools();
+  const before = await inStep(progress, "check the tools", async (step) => {
+    const found = await checkTools();
+    const versions = found.filter((tool) => tool.version).map((tool) => `${tool.name} ${tool.version}`);
+    step.done(found.some((tool) => tool.problem) ? "some are missing" : versions.join(", "));
+    return found;
+  });
   const bad = before.filter((status) => status.problem);
   if (bad.length === 0) return before;
   const why = bad.map((status) => `${status.name}: ${status.problem}`).join("\n");
