@@ -35,7 +35,6 @@ export class CallGate implements HardwareView {
   readonly offsets: Offsets;
   readonly imageStart: number;
   readonly linearBase: number;
-  readonly imageEnd: number;
   readonly secondaryEntry: bigint;
   readonly locks: LockWatch;
   /** Faults of the core that it was asked to contain. */
@@ -68,13 +67,12 @@ export class CallGate implements HardwareView {
     this.linearBase = this.imageStart + CODE_SIZE - MEMORY_BASE;
     this.secondaryEntry = BigInt(this.imageStart + 0x100);
     this.#view = new DataView(new ArrayBuffer(0));
-    this.locks = new LockWatch(() => this.view());
+    this.locks = new LockWatch();
     const instance = new WebAssembly.Instance(core.module, { hw: hardwareImports(this), env: { abort: this.#abort } });
     this.#memory = instance.exports["memory"] as WebAssembly.Memory;
     this.#exports = instance.exports as unknown as CoreExports;
     const heapBase = Number((instance.exports["heapBase"] as WebAssembly.Global).value);
     this.#linearEnd = MEMORY_BASE + Math.ceil((heapBase - MEMORY_BASE) / 4096) * 4096;
-    this.imageEnd = this.linearBase + this.#linearEnd;
     this.ram.attachLinear(this.#memory, this.linearBase, MEMORY_BASE, this.#linearEnd);
   }
 
@@ -89,6 +87,11 @@ export class CallGate implements HardwareView {
 
   now(): bigint {
     return this.#machine.time;
+  }
+
+  /** Behind the image and the linear memory as far as it was extended. */
+  get imageEnd(): number {
+    return this.linearBase + this.#linearEnd;
   }
 
   /** Bytes of linear memory in use. */
@@ -183,8 +186,7 @@ export class CallGate implements HardwareView {
     const { interleave } = this.#machine.options;
     if (interleave === 0 || this.locks.count > 0 || this.#depth > 3) return;
     if (!this.#machine.random.chance(interleave)) return;
-    const others = this.#machine.harts.filter((hart) => this.#machine.canAct(hart));
-    if (others.length > 0) this.#machine.stepHart(this.#machine.random.pick(others));
+    this.#stepOther();
   }
 
   extendLinear(bytes: number): boolean {
@@ -227,12 +229,24 @@ export class CallGate implements HardwareView {
     return firmwareCall(world, this.#current, eid, fid, args);
   }
 
-  lockSwap(ptr: number, value: number, before: number): void {
-    this.locks.swapped(ptr, value, before, this.#current.index);
+  lockTried(ptr: number, before: number): void {
+    this.locks.tried(ptr, before, this.#current.index);
   }
 
-  lockPoll(ptr: number, value: number): void {
-    this.locks.polled(ptr, value, this.#current.index);
+  lockReleased(ptr: number): void {
+    this.locks.released(ptr);
+  }
+
+  /** A hart that waits for a word lets the others run meanwhile, and time go by. */
+  polled(ptr: number): void {
+    if (!this.locks.polled(ptr, this.#current.index) || this.locks.count > 0) return;
+    if (!this.#stepOther()) this.#machine.time += 1000n;
+  }
+
+  #stepOther(): boolean {
+    const others = this.#machine.harts.filter((hart) => this.#machine.canAct(hart));
+    if (others.length > 0) this.#machine.stepHart(this.#machine.random.pick(others));
+    return others.length > 0;
   }
 
   readonly #abort = (message: number, file: number, line: number, column: number): never => {

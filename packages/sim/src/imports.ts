@@ -27,8 +27,11 @@ export interface HardwareView {
   extendLinear(bytes: number): boolean;
   fetchParcel(gva: bigint): number;
   sbi(eid: bigint, fid: bigint, args: readonly bigint[]): SbiAnswer;
-  lockSwap(ptr: number, value: number, before: number): void;
-  lockPoll(ptr: number, value: number): void;
+  /** The core tried to take the lock at `ptr`, which held `before`. */
+  lockTried(ptr: number, before: number): void;
+  lockReleased(ptr: number): void;
+  /** The core looks at a shared word. */
+  polled(ptr: number): void;
 }
 
 /** An import ends its hart for good; unwinds the core's stack. */
@@ -186,14 +189,17 @@ function atomicImports(machine: HardwareView): Record<string, Import> {
     atomicAnd: (ptr: number, bits: number) => update(ptr, (before) => before & bits),
     atomicAdd: (ptr: number, value: number) => update(ptr, (before) => before + value),
     atomicSwap: (ptr: number, value: number) => {
-      const before = update(ptr, () => value);
-      machine.lockSwap(ptr >>> 0, value, before);
+      if (value === 0) machine.lockReleased(ptr >>> 0);
+      return update(ptr, () => value);
+    },
+    atomicCompareSwap: (ptr: number, expected: number, value: number) => {
+      const before = update(ptr, (word) => (word === expected >>> 0 ? value : word));
+      if (expected === 0) machine.lockTried(ptr >>> 0, before);
       return before;
     },
     atomicLoad: (ptr: number) => {
-      const value = machine.view().getUint32(ptr >>> 0, true);
-      machine.lockPoll(ptr >>> 0, value);
-      return value;
+      machine.polled(ptr >>> 0);
+      return machine.view().getUint32(ptr >>> 0, true);
     },
   };
 }

@@ -1,52 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
-// Watches the core's spin locks (core/lib/lock.ts) through its atomic swaps: which hart holds which, that all are free
+// Watches the core's spin locks (core/lib/lock.ts) through its atomic operations: which hart holds which, that all are free
 // when a hart leaves the core, and that none is waited for that nobody will release.
 import { Violation } from "./faults.ts";
 
 const POLL_LIMIT = 100_000;
+const POLL_PATIENCE = 4;
 
 export class LockWatch {
-  readonly #view: () => DataView;
   /** Lock pointer → index of the hart that holds it. */
   readonly #held = new Map<number, number>();
   #polled = 0;
   #polls = 0;
   acquisitions = 0;
 
-  constructor(view: () => DataView) {
-    this.#view = view;
-  }
-
   get count(): number {
     return this.#held.size;
   }
 
-  /** A lock has its rank, a small number, behind its holder field; other swapped words do not. */
-  #isLock(ptr: number): boolean {
-    const view = this.#view();
-    if (ptr + 8 > view.byteLength) return false;
-    const rank = view.getUint32(ptr + 4, true);
-    return rank >= 1 && rank <= 16;
-  }
-
-  /** Sees every atomic swap; `before` is the value that was there. */
-  swapped(ptr: number, value: number, before: number, hart: number): void {
-    if (value === 0) {
-      this.#held.delete(ptr);
-      return;
-    }
-    if (this.#held.has(ptr)) this.#deadlock(ptr, hart);
-    if (before === 0 && value <= 64 && this.#isLock(ptr)) {
+  /** Hart `hart` tries to take a lock whose word is `before`: 0 means that it has it now. */
+  tried(ptr: number, before: number, hart: number): void {
+    if (before === 0) {
       this.#held.set(ptr, hart);
       this.acquisitions++;
+    } else if (this.#held.get(ptr) !== hart) {
+      // The holder runs below this frame, or left the lock behind: nobody will release it.
+      this.#deadlock(ptr, hart);
     }
   }
 
-  polled(ptr: number, value: number, hart: number): void {
-    if (value !== 0 && this.#held.has(ptr)) this.#deadlock(ptr, hart);
+  released(ptr: number): void {
+    this.#held.delete(ptr);
+  }
+
+  /** The core looks at a shared word; answers whether it keeps looking at the same one, that is, waits for it. */
+  polled(ptr: number, hart: number): boolean {
     this.#polls = ptr === this.#polled ? this.#polls + 1 : 0;
     this.#polled = ptr;
     if (this.#polls > POLL_LIMIT) throw new Violation(`hart ${hart} polls ${ptr.toString(16)} for ever`);
+    return this.#polls > POLL_PATIENCE;
   }
 
   #deadlock(ptr: number, hart: number): never {

@@ -20,14 +20,23 @@ const MISSING = (module: string, name: string) => () => {
   throw new Error(`the unit under test called ${module}.${name}, which the test did not provide`);
 };
 
+/** Compiled modules of this test file's process: a test that loads a fresh instance does not compile again. */
+const modules = new Map<string, Promise<WebAssembly.Module>>();
+
+function compiled(entry: string, use: Record<string, number | string> = {}): Promise<WebAssembly.Module> {
+  const key = JSON.stringify([entry, use]);
+  const known = modules.get(key) ?? compileAssemblyScript({ entry, use }).then(({ wasm }) => WebAssembly.compile(wasm));
+  modules.set(key, known);
+  return known;
+}
+
 /** Compiles `entry` (relative to the repository) and instantiates it; absent imports throw by name when called. */
 export async function loadUnit(
   entry: string,
   imports: Imports = {},
   options: { use?: Record<string, number | string> } = {},
 ): Promise<UnitModule> {
-  const { wasm } = await compileAssemblyScript({ entry, ...(options.use ? { use: options.use } : {}) });
-  const module = await WebAssembly.compile(wasm);
+  const module = await compiled(entry, options.use);
   const provided: WebAssembly.Imports = {};
   for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
     if (kind !== "function")

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// Containment: a fault of the hypervisor while it handles one guest's exit stops that guest, with a record, and the
+// neighbour goes on. Faults are injected at every import call of an exit in turn.
+import { describe, expect, it } from "vitest";
+import {
+  compute,
+  CoreFault,
+  csrRead,
+  CSR,
+  ecall,
+  EID,
+  enableInterrupts,
+  type Machine,
+  program,
+  store,
+  type SimHart,
+  wfi,
+} from "@typeone/sim";
+import { deviceAt, domain, machineWith, readTree } from "./support.ts";
+
+const victimProgram = program({
+  *boot(cpu) {
+    const uart = deviceAt(yield* readTree(cpu), "ns16550a");
+    cpu.guest.log.push("ready");
+    for (;;) {
+      yield* ecall(EID.base, 0n);
+      yield* store(uart + 7n, 1, 5n);
+      yield* ecall(EID.ipi, 0n, 1n, 0n);
+      yield* ecall(EID.rfence, 1n, 1n, 0n, 0n, 0n);
+    }
+  },
+});
+
+const neighbourProgram = program({
+  *boot(cpu) {
+    yield* enableInterrupts(cpu, 1n << 5n);
+    for (let beat = 0; ; beat++) {
+      cpu.guest.log.push(`beat ${beat}`);
+      yield* ecall(EID.time, 0n, (yield* csrRead(CSR.time)) + 100n);
+      yield* wfi();
+      yield* compute(10);
+    }
+  },
+  *onInterrupt() {
+    yield* ecall(EID.time, 0n, (1n << 64n) - 1n);
+  },
+});
+
+const beats = (machine: Machine): number => machine.guest("neighbour").log.length;
+
+function victimExits(machine: Machine, hart: SimHart): boolean {
+  return machine.vcpus.get(hart.context)?.cpu?.guest.name === "victim";
+}
+
+describe("a fault while a guest's exit is handled", () => {
+  it("stops that guest and no other, at whatever import it strikes", { timeout: 60_000 }, async () => {
+    let contained = 0;
+    for (let ordinal = 0; ordinal < 40; ordinal++) {
+      const machine = await machineWith([domain("victim", victimProgram), domain("neighbour", neighbourProgram)], {
+        harts: 1 + (ordinal % 2),
+      });
+      machine.runUntil(() => machine.guest("victim").log.includes("ready") && beats(machine) > 3);
+      machine.gate.containFaults = true;
+      let armed = true;
+      machine.gate.onImport = (_name, at, hart) => {
+        if (!armed || at !== ordinal || !victimExits(machine, hart)) return;
+        armed = false;
+        throw new CoreFault(`injected at import ${ordinal}`, 5n, 0xbadn);
+      };
+      machine.run(() => !armed, { maxSteps: 3000 });
+      if (armed) continue;
+      contained++;
+      const before = beats(machine);
+      machine.runUntil(() => beats(machine) > before + 20, { maxSteps: 50_000 });
+      const exits = exitsOf(machine, "victim");
+      machine.run(() => false, { maxSteps: 3000 });
+      expect(exitsOf(machine, "victim"), `the victim still runs after import ${ordinal}`).toBe(exits);
+      expect(machine.console).toMatch(/victim/);
+      machine.check(["victim"]);
+    }
+    expect(contained).toBeGreaterThan(10);
+  });
+
+  it("a second fault inside the containment stops the machine with a report", async () => {
+    const machine = await machineWith([domain("victim", victimProgram), domain("neighbour", neighbourProgram)]);
+    machine.runUntil(() => machine.guest("victim").log.includes("ready"));
+    machine.gate.containFaults = true;
+    let faults = 0;
+    machine.gate.onImport = (_name, at, hart) => {
+      if (faults >= 2 || at < 3 || (faults === 0 && !victimExits(machine, hart))) return;
+      faults++;
+      throw new CoreFault("injected twice", 5n, 0xbadn);
+    };
+    machine.run(() => faults === 2 && machine.harts.some((hart) => hart.mode === "parked"), { maxSteps: 20_000 });
+    expect(machine.console).toMatch(/panic|fault/i);
+  });
+});
+
+function exitsOf(machine: Machine, name: string): number {
+  let exits = 0;
+  for (const vcpu of machine.vcpus.values()) if (vcpu.cpu?.guest.name === name) exits += vcpu.exits;
+  return exits;
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the tests of the simulated machine share: domains with defaults, the guest's own device tree, and guest code
+// that several tests use.
+import { parse, type FdtTree } from "@typeone/fdt";
+import {
+  type Cpu,
+  CSR,
+  csrRead,
+  csrWrite,
+  type DomainOptions,
+  ecall,
+  EID,
+  type GuestCode,
+  Machine,
+  type MachineOptions,
+  type Program,
+  readBytes,
+  wfi,
+} from "@typeone/sim";
+
+export const MIB = 1024 * 1024;
+
+/** A domain of 64 MiB and one vCPU. */
+export function domain(name: string, kernel: Program | Uint8Array, more: Partial<DomainOptions> = {}): DomainOptions {
+  return { name, kernel, memoryKiB: 64 * 1024, cpus: 1, ...more };
+}
+
+/** A booted machine. */
+export async function machineWith(domains: readonly DomainOptions[], options: MachineOptions = {}): Promise<Machine> {
+  return (await Machine.create({ ...options, domains })).boot();
+}
+
+/** Whether every guest has said `word`. */
+export function allSaid(machine: Machine, word: string): boolean {
+  return machine.guests.every((guest) => guest.log.includes(word));
+}
+
+/** The guest's device tree, read through stage 2 from where a1 says. */
+export function* readTree(cpu: Cpu): GuestCode<FdtTree> {
+  const header = yield* readBytes(cpu.opaque, 8);
+  const size = new DataView(header.buffer).getUint32(4);
+  return parse(yield* readBytes(cpu.opaque, size));
+}
+
+/** Base and size of the guest's RAM as its tree says. */
+export function memoryOf(tree: FdtTree): { base: bigint; size: bigint } {
+  const memory = [...tree.nodes()].find((node) => node.string("device_type") === "memory");
+  const [high = 0, low = 0, sizeHigh = 0, sizeLow = 0] = memory?.cells("reg") ?? [];
+  return { base: (BigInt(high) << 32n) | BigInt(low), size: (BigInt(sizeHigh) << 32n) | BigInt(sizeLow) };
+}
+
+/** Base address of the first node that is compatible with `model`. */
+export function deviceAt(tree: FdtTree, model: string): bigint {
+  const [high = 0, low = 0] = tree.compatible(model)[0]?.cells("reg") ?? [];
+  return (BigInt(high) << 32n) | BigInt(low);
+}
+
+/** Turns the guest's floating point on. */
+export function* floatingOn(): GuestCode {
+  yield* csrWrite(CSR.sstatus, (yield* csrRead(CSR.sstatus)) | 0x2000n);
+}
+
+/** Sleeps for ever. */
+export function* sleep(): GuestCode {
+  for (;;) yield* wfi();
+}
+
+export function* shutdown(): GuestCode {
+  yield* ecall(EID.srst, 0n, 0n, 0n);
+}
+
+export function* reboot(): GuestCode {
+  yield* ecall(EID.srst, 0n, 1n, 0n);
+}
