@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What unit tests of this folder, of the terminal and of the interrupt drivers need besides the interfaces: fixtures
-// in linear memory, and offsets of fields. Compiled only into test modules; no part of the hypervisor imports it.
+// What the unit tests of consoles and terminal need besides the interfaces: a host with one hart and one UART, guests
+// that are a console only. Compiled only into test modules; no part of the hypervisor imports it.
 import { allocate, arenaInit } from "../mem/arena";
 import { acquire, Lock, LOCK_SIZE, lockInit, RANK_GUEST, release } from "../lib/lock";
 import { printInit } from "../lib/print";
@@ -17,7 +17,6 @@ import {
   makeConsole,
   onConsole,
 } from "./console";
-import { Hart } from "./hart";
 import { newHart } from "./harts";
 import { startMux } from "./mux";
 import { outputInit, outputStart, showLine } from "./output";
@@ -28,9 +27,6 @@ export { focusConsole, pollInput, serialInterrupt } from "./mux";
 export { outputFocus } from "./output";
 export { print, printAbandon, printDec, printHex, printText, logByte, logStart } from "../lib/print";
 export { timersExpire, timersNext } from "./timers";
-
-export const HART_ID: u32 = offsetof<Hart>("id");
-export const HART_INDEX: u32 = offsetof<Hart>("index");
 
 /** What consoleEvent of the bus would see: calls so far, by kind. */
 let received: u32 = 0;

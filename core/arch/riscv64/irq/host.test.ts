@@ -229,7 +229,7 @@ function writeCsr(csr: number, value: bigint) {
 }
 
 beforeAll(async () => {
-  const layout = (await loadUnit("core/host/host.testing.ts")).exports as unknown as Record<string, WebAssembly.Global>;
+  const layout = (await loadUnit("core/host/hart.testing.ts")).exports as unknown as Record<string, WebAssembly.Global>;
   hartId = Number(layout["HART_ID"]!.value);
   hartIndex = Number(layout["HART_INDEX"]!.value);
 });
@@ -249,6 +249,11 @@ async function start(kind: number) {
       csrSet: (csr: number, bits: bigint) => writeCsr(csr, readCsr(csr) | bits),
       csrClear: (csr: number, bits: bigint) => writeCsr(csr, readCsr(csr) & ~bits),
       csrSwap: (csr: number) => (expect(csr).toBe(CSR_STOPEI), imsics[current]!.claim()),
+      atomicCompareSwap: (at: number, expected: number, value: number) => {
+        const before = unit.view().getUint32(at, true);
+        if (before === expected) unit.view().setUint32(at, value, true);
+        return before;
+      },
       atomicSwap: (at: number, value: number) => {
         const before = unit.view().getUint32(at, true);
         unit.view().setUint32(at, value, true);
