@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The writer against packages/fdt: what it writes is a sound tree with the intended content, whatever the capacity and
 // the order of calls, and it never touches a byte outside its buffer.
-import type { FdtNode} from "@typeone/fdt";
+import type { FdtNode } from "@typeone/fdt";
 import { bytes, cells, concat, FdtTree, node, serialize, strings, u64 } from "@typeone/fdt";
 import { loadUnit } from "@typeone/sim";
 import fc from "fast-check";
