@@ -8,7 +8,7 @@ export { findProgram, run } from "./run.ts";
 export type { RunOptions, RunResult } from "./run.ts";
 export { cachedDebianFiles, getDebianFiles } from "./provision/debian.ts";
 export type { DebianFile, DebianFiles } from "./provision/debian.ts";
-export { GUEST_UP, buildInitramfs, guestBootargs } from "./provision/initramfs.ts";
+export { GUEST_UP, GUEST_UP_STAMP, buildInitramfs, guestBootargs } from "./provision/initramfs.ts";
 export type { GuestBootargs, GuestMode } from "./provision/initramfs.ts";
 export { debianRelease } from "./provision/release.ts";
 export type { Release } from "./provision/release.ts";

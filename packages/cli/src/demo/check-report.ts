@@ -16,7 +16,7 @@ function guestRow(guest: GuestResult): string[] {
     String(guest.vcpus),
     `${guest.memoryMiB} MiB`,
     guest.upSeconds === undefined ? MISSING : `${guest.upSeconds.toFixed(2)} s`,
-    count(stats?.userlandInstructions ?? stats?.instructions),
+    guest.instructions === undefined ? MISSING : `${formatCount(guest.instructions / 1e6)} M`,
     count(exits),
     guest.answer ?? MISSING,
   ];
@@ -86,6 +86,9 @@ export function printCheck(result: CheckResult, form: "table" | "json"): void {
     `Debian kernel ${result.kernelVersion} on QEMU virt: ${machine.harts} harts, ${machine.memoryMiB} MiB, cpu ${machine.cpu}, ` +
       `aia ${machine.aia}, sstc ${machine.sstc}, icount ${machine.icount ?? "off"}\n`,
   );
+  if (result.guests.some((guest) => guest.instructions !== undefined)) {
+    process.stdout.write("instructions: of all harts, on the guest's own clock, until it reached userland\n");
+  }
   if (!result.ok) process.stderr.write(`${failureText(result.failures)}\n`);
   else process.stdout.write(`${pc.green("ok")}: every guest came up and answered\n`);
 }

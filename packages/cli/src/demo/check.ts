@@ -2,7 +2,16 @@
 // The demo without a person: waits until every guest is up, types a command into each whose answer cannot be an echo,
 // reads the hypervisor's counters from its own terminal, and answers what happened. Called by `demo --check`.
 import { setTimeout as sleep } from "node:timers/promises";
-import { ConsoleError, GUEST_UP, type Progress, formatSeconds, inStep, launch, messageOf } from "@typeone/host";
+import {
+  ConsoleError,
+  GUEST_UP,
+  GUEST_UP_STAMP,
+  type Progress,
+  formatSeconds,
+  inStep,
+  launch,
+  messageOf,
+} from "@typeone/host";
 import { type GuestStats, readGuestStats } from "./guest-stats.ts";
 import type { DemoPlan, PreparedDemo } from "./prepare.ts";
 import { HOST, TypeOneConsole } from "./typeone-console.ts";
@@ -13,6 +22,13 @@ export interface GuestResult {
   readonly memoryMiB: number;
   /** Wall-clock seconds from the start of QEMU to the guest's own announcement; absent when it never came. */
   readonly upSeconds?: number;
+  /** Seconds on the guest's own clock when it reached userland. */
+  readonly guestSeconds?: number;
+  /**
+   * With exact counting: instructions of the whole machine from the start of the guest's clock to its userland. The
+   * neighbours' are in it: QEMU counts no harts apart.
+   */
+  readonly instructions?: number;
   readonly answer?: string;
   readonly stats?: GuestStats;
 }
@@ -112,7 +128,10 @@ async function askGuest(line: TypeOneConsole, guest: Mutable<GuestResult>): Prom
 async function runSteps(line: TypeOneConsole, results: Results, options: CheckOptions): Promise<void> {
   await waitUp(line, results, options);
   await inStep(options.progress, "type a command into each guest", async (step) => {
-    for (const guest of results.values()) await askGuest(line, guest);
+    for (const guest of results.values()) {
+      await askGuest(line, guest);
+      await readUpStamp(line, guest, options.plan);
+    }
     step.done([...results.values()].map((guest) => guest.answer).join(", "));
   });
   await inStep(options.progress, "read the hypervisor's counters", async () => {
@@ -121,6 +140,15 @@ async function runSteps(line: TypeOneConsole, results: Results, options: CheckOp
       guest.stats = await at(HOST, `guest stats ${guest.name}`, readGuestStats(line.console, guest.name));
     }
   });
+}
+
+/** Reads the guest's clock at userland off its kernel log; one instruction is one nanosecond when QEMU counts. */
+async function readUpStamp(line: TypeOneConsole, guest: Mutable<GuestResult>, plan: DemoPlan): Promise<void> {
+  line.console.type("dmesg | grep 'typeone: user'\r");
+  const waited = line.console.waitFor(GUEST_UP_STAMP, { timeoutMs: ANSWER_MS });
+  const [, seconds] = await at(guest.name, "read its kernel log", waited);
+  guest.guestSeconds = Number(seconds);
+  if (plan.machine.icount === "on") guest.instructions = Math.round(guest.guestSeconds * 1e9);
 }
 
 /** After a failure: what the hypervisor says about its guests and vCPUs joins the host's last lines, if it still answers. */

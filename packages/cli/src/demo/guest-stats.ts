@@ -10,10 +10,9 @@ const statsSchema = z.looseObject({
   state: z.string().optional(),
   vcpus: z.number().optional(),
   memoryKiB: z.number().optional(),
-  /** Instructions that the guest's vCPUs retired. */
-  instructions: z.number().optional(),
-  /** Instructions up to the first one in user mode, where the hypervisor knows them. */
-  userlandInstructions: z.number().optional(),
+  restarts: z.number().optional(),
+  /** Microseconds that its vCPUs ran. */
+  runTime: z.number().optional(),
   exits: z.record(z.string(), z.number()).optional(),
 });
 

@@ -28,6 +28,9 @@ const APPLETS = (
   "umount uname uniq uptime usleep vi watch wc wget which who xargs xxd yes zcat"
 ).split(" ");
 
+/** The line in the guest's kernel log that carries its clock at userland, in microseconds. */
+export const GUEST_UP_STAMP = /\[\s*(\d+\.\d+)\] typeone: userland/;
+
 /** PID 1. No command is started before the announcement but the mounts: each start costs a guest about a million instructions. */
 export const INIT_SCRIPT = `#!/bin/busybox sh
 export PATH=/bin:/sbin HOME=/root TERM=\${TERM:-vt220}
@@ -44,6 +47,7 @@ for word in $line; do
   esac
 done
 echo "$name" > /proc/sys/kernel/hostname
+echo "typeone: userland" > /dev/kmsg
 echo "${GUEST_UP} $name"
 case $mode in
   poweroff) exec /bin/busybox poweroff -f ;;
