@@ -27,6 +27,7 @@ export const UART_SIZE: u64 = 0x100;
 export const UART_IRQ: u32 = 10;
 export const UART_CLOCK: u32 = 3_686_400;
 
+// @lock none: boot, then the lifecycle worker alone.
 const region: usize = memory.data(64, 8);
 
 /** Boot: gives the guest its devices. NoMemory when the arena is used up. */

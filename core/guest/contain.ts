@@ -20,8 +20,8 @@ export function contain(hart: Hart): void {
   releaseAll();
   printAbandon();
   const failed = changetype<Guest>(guest);
-  const vcpu = hart.loaded ? changetype<Vcpu>(hart.loaded) : changetype<Vcpu>(0);
-  recordCrash(failed, hart.loaded ? vcpu.index : 0, hart.loaded ? vcpu.pc : 0, isFailedCheck(hart) ? CRASH_CHECK_FAILED : CRASH_HYPERVISOR_FAULT, hart.faultCause);
+  const reason = isFailedCheck(hart) ? CRASH_CHECK_FAILED : CRASH_HYPERVISOR_FAULT;
+  recordCrash(failed, hart.loaded, reason, hart.faultCause);
   const record = changetype<CrashRecord>(failed.crash);
   record.hypervisorPc = hart.faultPc;
   record.hypervisorValue = hart.faultValue;

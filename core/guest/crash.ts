@@ -31,15 +31,16 @@ export class CrashRecord {
 
 /** Stops the guest for what its vCPU did, with a record. */
 export function guestCrash(vcpu: Vcpu, reason: u32, detail: u64): void {
-  recordCrash(vcpu.guest, vcpu.index, vcpu.pc, reason, detail);
+  recordCrash(vcpu.guest, changetype<usize>(vcpu), reason, detail);
   guestStopCrashed(vcpu.guest);
 }
 
-/** Writes the record and says so in one line. */
-export function recordCrash(guest: Guest, vcpu: u32, pc: u64, reason: u32, detail: u64): void {
+/** Writes the record and says so in one line; `vcpu` is 0 where none was running. */
+export function recordCrash(guest: Guest, vcpu: usize, reason: u32, detail: u64): void {
+  const pc = vcpu ? changetype<Vcpu>(vcpu).pc : 0;
   const record = changetype<CrashRecord>(guest.crash);
   record.reason = reason;
-  record.vcpu = vcpu;
+  record.vcpu = vcpu ? changetype<Vcpu>(vcpu).index : 0;
   record.pc = pc;
   record.detail = detail;
   print("guest ");

@@ -54,6 +54,7 @@ function say(description: Description, why: string, status: i32): i32 {
   return status;
 }
 
+// @lock none: boot, then the lifecycle worker alone.
 const nameBuffer: usize = memory.data(32, 8);
 
 /** The description's name as far as it is printable. */

@@ -29,6 +29,7 @@ import { Description, Module } from "./description";
 export const LEAST_MEMORY: u64 = 0x20_0000;
 export const MOST_MEMORY: u64 = 0x100_0000_0000;
 
+// @lock none: boot, then the lifecycle worker alone.
 const scratch: usize = memory.data(16, 8);
 
 /** A description with room for its modules; a null pointer when memory is used up. */

@@ -19,6 +19,7 @@ export class Description {
   name: usize = 0;
   nameLength: u32 = 0;
   cpus: u32 = 0;
+  pad: u32 = 0;
   memory: u64 = 0;
   /** hpa of RAM that is fixed by `xen,static-mem`, 0 if any will do. */
   staticHpa: u64 = 0;

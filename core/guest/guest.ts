@@ -63,4 +63,5 @@ export class Guest {
   /** Bytes of RAM that the lifecycle worker has cleared so far. */
   cleared: u64 = 0;
   crash: usize = 0;
+  pad: u32 = 0;
 }

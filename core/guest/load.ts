@@ -20,6 +20,7 @@ export class Layout {
   tree: u64 = 0;
 }
 
+// @lock none: boot, then the lifecycle worker alone.
 const layout: usize = memory.data(24, 8);
 const place: usize = memory.data(16, 8);
 

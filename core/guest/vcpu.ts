@@ -40,6 +40,7 @@ export class Vcpu extends Entity {
   lastHart: u32 = 0;
   /** Index of the hart whose floating-point registers are this vCPU's own, all ones if none. */
   fpHart: u32 = 0;
+  pad1: u32 = 0;
   /** HSM start and non-retentive suspend: where to resume (gpa) and with what a1. */
   startAddress: u64 = 0;
   startArgument: u64 = 0;
@@ -50,7 +51,6 @@ export class Vcpu extends Entity {
   clock: usize = 0;
   /** VMID that its last entry used. */
   loadedVmid: u32 = 0;
-  pad2: u32 = 0;
   /** Exits by kind: indices are EXIT_* of exit.ts. */
   exits: usize = 0;
   /** Ring of the last exits, for crash records (exit.ts). */

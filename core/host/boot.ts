@@ -25,6 +25,7 @@ const GUEST_ARENA: u32 = 0x2_8000;
 const GUEST_TABLES: u32 = 12;
 const MOST_GUESTS_AT_BOOT: u32 = 64;
 
+// @lock per boot
 const serial: usize = memory.data(64, 8);
 const text: usize = memory.data(72, 8);
 

@@ -21,6 +21,7 @@ import { ramAddBank, ramReserve } from "../mem/ram";
 import { Hart } from "./hart";
 import { newHart } from "./harts";
 
+// @lock per boot
 const range: usize = memory.data(16, 8);
 
 function at(): FdtRange {

@@ -7,7 +7,7 @@ import { hostShutdown } from "../arch/seam";
 import { acquire, release } from "../lib/lock";
 import { MAX_GUESTS } from "../limits";
 import { Worker, workerInit, workerWake } from "../sched/worker";
-import { Console, consoleByNumber, consoleDue, consoleGuestInput, consoleGuestOutput, onConsoleWait } from "./console";
+import { consoleByNumber, consoleDue, consoleGuestInput, consoleGuestOutput, onConsoleWait } from "./console";
 import { thisHart } from "./hart";
 import { ownHostInterrupt } from "./interrupts";
 import {
@@ -42,6 +42,7 @@ const PUMP_ROOM: u32 = 4096;
 /** Above guests of normal priority, so that a busy guest cannot keep consoles from people. */
 const PUMP_PRIORITY: u32 = 6;
 
+// @lock none: the scheduler guards a worker, its hart's list a timer.
 const workerPtr: usize = memory.data(<i32>offsetof<Worker>(), 16);
 const timerPtr: usize = memory.data(<i32>offsetof<Timer>(), 8);
 

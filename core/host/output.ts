@@ -16,11 +16,11 @@ const NEWLINE: u32 = 10;
 const RETURN: u32 = 13;
 const ESCAPE: u32 = 27;
 
+// @lock console
 const lockPtr: usize = memory.data(LOCK_SIZE, 8);
 const ringPtr: usize = memory.data(<i32>offsetof<Ring>(), 8);
 const ringData: usize = memory.data(<i32>OUT_SIZE, 8);
 
-// @lock console
 let focus: u32 = FOCUS_HOST;
 /** 1 while bytes are waited for. */
 let polled: u32 = 1;
@@ -76,7 +76,12 @@ export function outRoom(): u32 {
 export function outByte(byte: u32): void {
   ringPut(changetype<Ring>(ringPtr), byte);
   fresh = byte == NEWLINE ? 1 : byte == RETURN ? fresh : 0;
+}
+
+/** Queues a byte of a guest in focus as it is. */
+export function outRaw(byte: u32): void {
   if (byte == ESCAPE) coloured = 1;
+  outByte(byte);
 }
 
 /** Queues a string literal. */
@@ -128,9 +133,9 @@ export function setPrompt(draw: u32): void {
 /** Begins a line of the host's on a line of its own: the prompt is wiped, a guest's half line is left above. */
 export function beginLine(): void {
   if (coloured) outText("\x1b[0m");
+  coloured = 0;
   if (prompt != 0 && focus == FOCUS_HOST) outText("\r\x1b[K");
   else if (!fresh) outText("\r\n");
-  coloured = 0;
 }
 
 /** Ends such a line, and brings the prompt back. */

@@ -5,12 +5,16 @@ import { describeCause, faultRegister, faultRegisterCount, faultRegisterName } f
 import * as hw from "../hw";
 import { print, printAbandon, printDec, printHex, printText } from "../lib/print";
 import { releaseAll } from "../lib/lock";
-import { Hart } from "./hart";
+import { MAX_HARTS } from "../limits";
+import { Hart, thisHart } from "./hart";
 import { outputFinish } from "./output";
 
 const MAX_FRAMES: u32 = 16;
-const frames: usize = memory.data(128, 8);
-const text: usize = memory.data(96, 8);
+const FRAMES_BYTES: usize = 128;
+const TEXT_BYTES: usize = 96;
+// @lock none: a slice for each hart, because several may be containing at once.
+const frameSlices: usize = memory.data(<i32>(MAX_HARTS * FRAMES_BYTES), 8);
+const textSlices: usize = memory.data(<i32>(MAX_HARTS * TEXT_BYTES), 8);
 // @lock atomics only
 const panicked: usize = memory.data(8, 8);
 
@@ -50,6 +54,7 @@ export function reportFault(hart: Hart): void {
     printHex(faultRegister(hart, i));
     print(i % 4 == 3 || i == faultRegisterCount() - 1 ? "\n" : "  ");
   }
+  const frames = frameSlices + thisHart().index * FRAMES_BYTES;
   const count = hw.backtrace(frames, MAX_FRAMES, faultRegister(hart, 1));
   for (let i: u32 = 0; i < count; i++) {
     print("  called from ");
@@ -58,6 +63,7 @@ export function reportFault(hart: Hart): void {
     print("\n");
   }
   print("build ");
+  const text = textSlices + thisHart().index * TEXT_BYTES;
   store<u8>(text + hw.buildId(text, 64), 0);
   printText(text);
   print("\n");
@@ -65,6 +71,7 @@ export function reportFault(hart: Hart): void {
 
 /** " (function+0x…)" */
 function printSymbol(pc: u64): void {
+  const text = textSlices + thisHart().index * TEXT_BYTES;
   const length = hw.symbolName(pc, text, 90);
   if (length == 0) return;
   store<u8>(text + length, 0);

@@ -43,6 +43,7 @@ export class Timer {
   previous: usize = 0;
   /** KIND_TIMER_CALL: what to call. */
   call: u32 = 0;
+  timerPad: u32 = 0;
 }
 
 @unmanaged

@@ -14,13 +14,13 @@ const LINE_SIZE: u32 = 240;
 const LOG_SIZE: u32 = 16384;
 const NEWLINE: u32 = 10;
 
-// Each hart writes its own slots only.
+// @lock none: each hart writes its own slots only.
 const lines: usize = memory.data(<i32>(MAX_HARTS * offsetof<Line>()), 8);
 const texts: usize = memory.data(<i32>(MAX_HARTS * LINE_SIZE), 8);
 /** Per hart: the line that print* append to now; 0 means its own. */
 const current: usize = memory.data(<i32>(MAX_HARTS * sizeof<usize>()), 8);
 
-/** Guards the log. Never held while anything else is called. */
+/** @lock log: guards what follows. Never held while anything else is called. */
 const lockPtr: usize = memory.data(LOCK_SIZE, 8);
 const logPtr: usize = memory.data(<i32>offsetof<Ring>(), 8);
 const logData: usize = memory.data(<i32>LOG_SIZE, 8);

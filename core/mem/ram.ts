@@ -21,6 +21,7 @@ class Bank {
   blocks: u64 = 0;
   /** Linear address of one owner byte per block. */
   owners: usize = 0;
+  pad: u32 = 0;
 }
 
 const MAX_BANKS: u32 = 8;

@@ -25,8 +25,9 @@ const CTRL_U: u32 = 21;
 const ESCAPE: u32 = 27;
 const DELETE: u32 = 127;
 
+// @lock none: the scheduler guards a worker.
 const workerPtr: usize = memory.data(<i32>offsetof<Worker>(), 16);
-/** Guarded by the console lock: filled by a trap, emptied by the worker. */
+/** @lock console: filled by a trap, emptied by the worker. */
 const inputPtr: usize = memory.data(<i32>offsetof<Ring>(), 8);
 const inputData: usize = memory.data(<i32>INPUT_SIZE, 8);
 // @lock none: the worker only; the prompt is drawn from `edit` under the console lock while the worker sleeps.

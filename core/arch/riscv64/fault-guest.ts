@@ -24,7 +24,7 @@ import { Decoded, decodeRaw, decodeTransformed } from "./decode";
 import { fetchInstruction, NO_INSTRUCTION } from "./fetch";
 import { raiseException } from "./inject";
 
-/** One Access and one Decoded per hart. */
+/** One Access and one Decoded per hart. @lock none: each hart uses its own. */
 const ACCESS_STRIDE: usize = 64;
 const accesses: usize = memory.data(1024, 8);
 const decodeds: usize = memory.data(1024, 8);

@@ -11,8 +11,8 @@ import { hostHas, writeGuestIsa } from "./isa";
 
 export const IRQCHIP_PHANDLE: u32 = 64;
 const SEED_BYTES: u32 = 64;
+// @lock none: boot, then the lifecycle worker alone.
 const seed: usize = memory.data(64, 8);
-// @lock tree
 let state: u64 = 0x9e37_79b9_7f4a_7c15;
 
 export function writeCpus(out: FdtWriter, guest: Guest): void {

@@ -3,13 +3,21 @@
 // harts' counters may be a moment old; changes go through guest/lifecycle.ts, which locks.
 import { focusConsole } from "../../host/mux";
 import { CrashRecord, crashReason } from "../../guest/crash";
-import { GUEST_CREATED, GUEST_EMPTY, GUEST_PAUSED, GUEST_RESTARTING, GUEST_RUNNING } from "../../guest/guest";
-import { Guest, GUEST_CRASHED, GUEST_SHUTDOWN } from "../../guest/guest";
+import {
+  Guest,
+  GUEST_CRASHED,
+  GUEST_CREATED,
+  GUEST_EMPTY,
+  GUEST_PAUSED,
+  GUEST_RESTARTING,
+  GUEST_RUNNING,
+  GUEST_SHUTDOWN,
+} from "../../guest/guest";
 import { guestDestroy, guestPause, guestReset, guestResume } from "../../guest/lifecycle";
 import { guestByIndex, guestByName, guestCount } from "../../guest/table";
 import { print, printByte, printColumn, printDec, printHex, printText } from "../../lib/print";
 import { Status } from "../../lib/status";
-import { wantsJson, wordCount, wordIs, wordLength, wordStart } from "../words";
+import { wordCount, wordIs, wordLength, wordStart } from "../words";
 import { showStats } from "./stats";
 
 export function guestCommand(): void {
@@ -19,7 +27,7 @@ export function guestCommand(): void {
   }
   const guest = named();
   if (changetype<usize>(guest) == 0) return;
-  if (wordIs(1, "stats")) showStats(guest, wantsJson());
+  if (wordIs(1, "stats")) showStats(guest);
   else if (wordIs(1, "pause")) tell(guest, guestPause(guest));
   else if (wordIs(1, "resume")) tell(guest, guestResume(guest));
   else if (wordIs(1, "reset")) tell(guest, guestReset(guest));

@@ -8,10 +8,11 @@ import { nanoseconds } from "../../host/clock";
 import { print, printColumn, printDec, printText } from "../../lib/print";
 import { NAME_LENGTH } from "../../limits";
 import { jsonKey, jsonNumber, jsonText, jsonWord } from "../json";
+import { wantsJson } from "../words";
 import { stateName } from "./guest";
 
-export function showStats(guest: Guest, json: bool): void {
-  if (json) asJson(guest);
+export function showStats(guest: Guest): void {
+  if (wantsJson()) asJson(guest);
   else asTable(guest);
 }
 

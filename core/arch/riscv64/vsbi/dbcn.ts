@@ -13,7 +13,7 @@ import { failWith, invalid, succeed } from "./result";
 
 /** Bytes that one call moves at most. */
 const PIECE: u32 = 256;
-/** One piece per hart. */
+/** One piece per hart. @lock none: each hart uses its own. */
 const buffers: usize = memory.data(4096, 8);
 
 export function sbiDbcn(vcpu: Vcpu): void {

@@ -17,5 +17,5 @@ export function vcpuMask(guest: Guest, mask: u64, base: u64): u64 {
 
 /** vCPU `index` of the guest, which has that many. */
 export function vcpuOf(guest: Guest, index: u64): Vcpu {
-  return changetype<Vcpu>(load<usize>(guest.vcpus + (<usize>index << (sizeof<usize>() == 4 ? 2 : 3))));
+  return changetype<Vcpu>(load<usize>(guest.vcpus + <usize>index * sizeof<usize>()));
 }
