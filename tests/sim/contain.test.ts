@@ -14,9 +14,8 @@ import {
   program,
   store,
   type SimHart,
-  wfi,
 } from "@typeone/sim";
-import { deviceAt, domain, machineWith, readTree } from "./support.ts";
+import { deviceAt, domain, machineWith, readTree, waitFor } from "./support.ts";
 
 const victimProgram = program({
   *boot(cpu) {
@@ -37,7 +36,7 @@ const neighbourProgram = program({
     for (let beat = 0; ; beat++) {
       cpu.guest.log.push(`beat ${beat}`);
       yield* ecall(EID.time, 0n, (yield* csrRead(CSR.time)) + 100n);
-      yield* wfi();
+      yield* waitFor(() => cpu.taken(5) > beat);
       yield* compute(10);
     }
   },

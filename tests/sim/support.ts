@@ -60,6 +60,16 @@ export function* floatingOn(): GuestCode {
   yield* csrWrite(CSR.sstatus, (yield* csrRead(CSR.sstatus)) | 0x2000n);
 }
 
+/** Waits until `ready`, as a kernel does: interrupts are off between the look and the WFI, which a pending one ends. */
+export function* waitFor(ready: () => boolean): GuestCode {
+  for (;;) {
+    yield* csrWrite(CSR.sstatus, (yield* csrRead(CSR.sstatus)) & ~2n);
+    if (!ready()) yield* wfi();
+    yield* csrWrite(CSR.sstatus, (yield* csrRead(CSR.sstatus)) | 2n);
+    if (ready()) return;
+  }
+}
+
 /** Sleeps for ever. */
 export function* sleep(): GuestCode {
   for (;;) yield* wfi();

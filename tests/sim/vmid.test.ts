@@ -2,8 +2,8 @@
 // VMIDs wrap with more guests than ids (row F05). The simulated translation caches never forget by themselves, so a
 // fence that is missing shows as a stale translation at once.
 import { describe, expect, it } from "vitest";
-import { load, program, store, wfi, pause, enableInterrupts, ecall, EID, csrRead, CSR } from "@typeone/sim";
-import { domain, machineWith, memoryOf, readTree } from "./support.ts";
+import { load, program, store, pause, enableInterrupts, ecall, EID, csrRead, CSR } from "@typeone/sim";
+import { domain, machineWith, memoryOf, readTree, waitFor } from "./support.ts";
 
 const GUESTS = 7;
 
@@ -17,7 +17,7 @@ function marker(index: number, state: { rounds: number[]; bad: string[] }) {
       for (let round = 0; ; round++) {
         for (let page = 0n; page < 4n; page++) yield* store(at + page * 0x1000n, 8, BigInt(index * 1000 + round));
         yield* ecall(EID.time, 0n, (yield* csrRead(CSR.time)) + BigInt(300 + 40 * index));
-        yield* wfi();
+        yield* waitFor(() => cpu.taken(5) > round);
         yield* pause();
         for (let page = 0n; page < 4n; page++) {
           const { value } = yield* load(at + page * 0x1000n, 8);

@@ -57,7 +57,11 @@ const PLAIN = new Set<number>([
   CSR.htval,
   CSR.htinst,
 ]);
+const KNOWN = new Set<number>(Object.values(CSR));
 const FIRST_H = 0x200;
+const UNKNOWN = 0;
+const PRESENT = 1;
+const ABSENT = 2;
 const AIA = new Set<number>([
   CSR.siselect,
   CSR.sireg,
@@ -76,6 +80,7 @@ const AIA = new Set<number>([
 export class CsrFile {
   readonly options: CsrOptions;
   readonly #values = new Map<number, bigint>();
+  readonly #exists = new Uint8Array(4096);
   /** Enable bits of S and VS level together (mie's view). */
   enables = 0n;
   /** Software-writable pending bits: SSIP, and the hvip bits. */
@@ -102,13 +107,22 @@ export class CsrFile {
   }
 
   exists(csr: number): boolean {
-    if (csr === CSR.stimecmp || csr === CSR.vstimecmp)
-      return this.options.sstc && (csr === CSR.stimecmp || this.options.hypervisor);
+    const known = this.#exists[csr] as number;
+    if (known !== UNKNOWN) return known === PRESENT;
+    // Files of an IMSIC are attached after construction; only those CSRs are decided anew each time.
     if (AIA.has(csr)) return this.file !== null;
-    if (csr === CSR.hstateen0 || csr === CSR.sstateen0) return this.options.smstateen;
+    const present = this.#decide(csr);
+    this.#exists[csr] = present ? PRESENT : ABSENT;
+    return present;
+  }
+
+  #decide(csr: number): boolean {
+    const { sstc, hypervisor, smstateen } = this.options;
+    if (csr === CSR.stimecmp || csr === CSR.vstimecmp) return sstc && (csr === CSR.stimecmp || hypervisor);
+    if (csr === CSR.hstateen0 || csr === CSR.sstateen0) return smstateen;
     const high = (csr >= FIRST_H && csr < 0x300) || (csr >= 0x600 && csr < 0x700) || csr === CSR.hgeip;
-    if (high && !this.options.hypervisor) return false;
-    return (Object.values(CSR) as number[]).includes(csr);
+    if (high && !hypervisor) return false;
+    return KNOWN.has(csr);
   }
 
   #require(csr: number): void {

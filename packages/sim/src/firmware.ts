@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The SBI firmware below the hypervisor: BASE, TIME, IPI, RFENCE, HSM, SRST and DBCN as OpenSBI answers them. A
 // pointer that leads outside RAM hangs real firmware; here it is a violation, so that the core never passes one.
-import { EID, SBI } from "./csr.ts";
+import { CSR, EID, SBI } from "./csr.ts";
 import { Violation } from "./faults.ts";
 import type { Ram } from "./ram.ts";
 import type { SimHart } from "./sim-hart.ts";
@@ -49,7 +49,9 @@ export function firmwareCall(
       if (fid !== 0n) return FAIL(SBI.notSupported);
       return forEachTarget(world, a0, a1, (target) => (target.csrs.software |= 2n));
     case EID.rfence:
-      return fid <= 6n ? forEachTarget(world, a0, a1, () => {}) : FAIL(SBI.notSupported);
+      return fid <= 6n
+        ? forEachTarget(world, a0, a1, (target) => remoteFence(world, hart, target, fid))
+        : FAIL(SBI.notSupported);
     case EID.hsm:
       return hsm(world, hart, fid, [a0, a1, a2]);
     case EID.srst:
@@ -61,6 +63,13 @@ export function firmwareCall(
     default:
       return FAIL(SBI.notSupported);
   }
+}
+
+/** @spec sbi §8: fences of the whole range; those of guest-virtual addresses work on the caller's own VMID. */
+function remoteFence(world: FirmwareWorld, caller: SimHart, target: SimHart, fid: bigint): void {
+  const kind = fid === 0n ? "instructions" : fid === 3n || fid === 4n ? "stage2All" : fid >= 5n ? "guest" : null;
+  const vmid = Number((caller.csrs.read(CSR.hgatp) >> 44n) & 0x3fffn);
+  if (kind) target.tlb.fence({ kind, time: world.now(), vmid, gva: 0n, asid: -1n });
 }
 
 function base(fid: bigint, a0: bigint): SbiAnswer {

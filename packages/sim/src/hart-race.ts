@@ -30,6 +30,9 @@ export class HartRace {
   private readonly held = new Map<number, number>();
   private readonly idle: boolean[] = [];
   private settling = false;
+  /** How many calls to start each entity began and ended, and the entities that stopped since. */
+  private readonly starts = new Map<number, { begun: number; ended: number }>();
+  private readonly off = new Set<number>();
 
   constructor(model: HartModel, random: (below: number) => number) {
     this.model = model;
@@ -111,6 +114,7 @@ export class HartRace {
   private enter(hart: number, entity: number): void {
     const other = this.held.get(entity);
     if (other !== undefined && other !== hart) throw new Error(`two harts have entity ${entity}`);
+    if (this.off.has(entity)) throw new Error(`entity ${entity} runs, but it was stopped`);
     if ((this.model.wide(entity, "AFFINITY") & (1n << BigInt(hart))) === 0n)
       throw new Error(`${entity} is not for hart ${hart}`);
     this.held.set(entity, hart);
@@ -134,8 +138,8 @@ export class HartRace {
     if (kind < 4) yield* this.call(hart, "schedBlock", entity);
     else if (kind < 7) yield* this.send(hart, target);
     else if (kind === 7) yield* this.call(hart, "schedYield");
-    else if (kind === 8) yield* this.call(hart, "schedStop", target);
-    else if (kind === 9) yield* this.call(hart, "schedStart", target);
+    else if (kind === 8) yield* this.stop(hart, target);
+    else if (kind === 9) yield* this.start(hart, target);
     else if (kind === 10) yield* this.post(hart);
     else for (let i = this.random(30); i > 0 && !this.model.at(hart).kicked; i--) yield undefined;
   }
@@ -144,13 +148,34 @@ export class HartRace {
   private *disturb(hart: number): Steps<void> {
     const target = [...this.events.keys()][this.random(this.events.size)];
     if (target !== undefined && this.random(3) !== 0) yield* this.send(hart, target);
-    else if (target !== undefined) yield* this.call(hart, "schedStart", target);
+    else if (target !== undefined) yield* this.start(hart, target);
     yield* this.post(hart);
   }
 
   private *send(hart: number, target: number): Steps<void> {
     this.events.set(target, (this.events.get(target) ?? 0) + 1);
     yield* this.call(hart, "testRequest", target);
+  }
+
+  private *start(hart: number, target: number): Steps<void> {
+    const starts = this.startsOf(target);
+    starts.begun += 1;
+    this.off.delete(target);
+    yield* this.call(hart, "schedStart", target);
+    starts.ended += 1;
+  }
+
+  private *stop(hart: number, target: number): Steps<void> {
+    const starts = this.startsOf(target);
+    const before = starts.ended;
+    const status = yield* this.call(hart, "schedStop", target);
+    if (status === 0 && starts.begun === before) this.off.add(target);
+  }
+
+  private startsOf(entity: number): { begun: number; ended: number } {
+    const starts = this.starts.get(entity) ?? { begun: 0, ended: 0 };
+    this.starts.set(entity, starts);
+    return starts;
   }
 
   /** Work for a worker. */
@@ -173,7 +198,7 @@ export class HartRace {
   private *restart(hart: number): Steps<boolean> {
     const stopped = this.stopped();
     if (stopped === undefined) return false;
-    yield* this.call(hart, "schedStart", stopped);
+    yield* this.start(hart, stopped);
     return true;
   }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Executes one operation of a guest on a hart: memory goes through the stage-2 tables that the core built, and what
 // hardware would trap becomes an exit. Called by guest/step.ts only; it never touches the coroutine frames.
-import { CAUSE, CSR, EID, HSTATUS_VTW, SSTATUS_FS } from "../csr.ts";
+import { CAUSE, CSR, HSTATUS_VTW, SSTATUS_FS } from "../csr.ts";
 import type { SimHart } from "../sim-hart.ts";
 import type { AccessKind } from "../stage2.ts";
 import type { GuestTrap } from "../trap.ts";
@@ -82,6 +82,7 @@ export function execute(at: Execution): Outcome {
       return jump(at, op.gpa);
     case "exit": {
       const { cause, stval, htval, htinst } = op.exit;
+      if (at.vcpu.cpu) at.vcpu.cpu.recover = at.frame.pc + 4n;
       return { kind: "trap", trap: { cause, stval: stval ?? 0n, htval: htval ?? 0n, htinst: htinst ?? 0n, gva: true } };
     }
   }
@@ -254,7 +255,7 @@ function jump({ memory, hart, vcpu, frame }: Execution, gpa: bigint): Outcome {
 
 /** Registers that the core may change while it handles this operation. */
 export function changedBy(frame: Frame): readonly number[] {
-  if (frame.op.op === "ecall") return frame.op.eid === EID.hsm && frame.op.fid === 1n ? [] : [10, 11];
+  if (frame.op.op === "ecall") return [10, 11];
   if (frame.op.op === "load" || frame.op.op === "csrRead") return [frame.rd];
   if (frame.op.op === "exit") return Array.from({ length: 32 }, (_, index) => index);
   return [];

@@ -2,7 +2,7 @@
 // Steps a guest by one instruction on a hart: fetch through stage 2, VS interrupts, the coroutine's next operation;
 // and takes a vCPU up again after the core handled its exit, telling a completed operation from a retry, an injected
 // exception and a reset by the pc that the core left.
-import { CAUSE, CSR, INTERRUPT } from "../csr.ts";
+import { CAUSE, CSR, EID, INTERRUPT } from "../csr.ts";
 import { Violation } from "../faults.ts";
 import type { Random } from "../random.ts";
 import type { SimHart } from "../sim-hart.ts";
@@ -199,9 +199,12 @@ export function resume(world: GuestWorld, hart: SimHart, vcpu: SimVcpu): void {
     if (vcpu.entering === "handler" && pc !== (hart.csrs.read(CSR.vstvec) & ~3n)) vcpu.entering = "reset";
     return;
   }
-  if (pc === frame.pc) return vcpu.compare(hart.csrs, [], "nothing");
+  const again = pc === frame.pc || (frame.op.op === "jump" && pc === frame.op.gpa);
+  // An exit that a test made up is over once the core returns to the guest, one way or the other.
+  if (again && frame.op.op === "exit") return complete(hart, vcpu, frame, NOTHING);
+  if (again) return vcpu.compare(hart.csrs, [], "nothing");
   if (pc === frame.pc + frame.length) {
-    vcpu.compare(hart.csrs, changedBy(frame), "nothing");
+    vcpu.compare(hart.csrs, changedBy(frame), setsTimer(frame.op) ? "timer" : "nothing");
     return complete(hart, vcpu, frame, resultOf(vcpu, frame));
   }
   if (pc === (hart.csrs.read(CSR.vstvec) & ~3n) && hart.csrs.read(CSR.vsepc) === vcpu.trapPc) {
@@ -211,6 +214,10 @@ export function resume(world: GuestWorld, hart: SimHart, vcpu: SimVcpu): void {
   }
   vcpu.entering = "reset";
   vcpu.frames = [];
+}
+
+function setsTimer(op: Op): boolean {
+  return op.op === "ecall" && op.eid === EID.time;
 }
 
 /** What the core left for the guest as the result of the operation. */
