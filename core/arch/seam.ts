@@ -19,7 +19,7 @@ export {
 /** Firmware: a console of last resort, and the end of the machine. */
 export { firmwarePut, firmwareTake, hostReset, hostShutdown } from "./riscv64/firmware";
 /** The guest's interrupt controller: make one, drive a line, serve its registers, back to power-on. */
-export { irqchipAccess, irqchipReset, newIrqchip, setLine } from "./riscv64/irq/line";
+export { irqchipAccess, irqchipPeek, irqchipReset, newIrqchip, setLine } from "./riscv64/irq/line";
 /** Exits and the change of vCPUs (guest/run.ts). */
 export { handleExit } from "./riscv64/trap";
 export { pendingInterrupts } from "./riscv64/interrupt";

@@ -27,7 +27,7 @@ beforeAll(async () => {
   rx = access + 1088;
 });
 
-const call = (name: string, ...args: number[]) => Number(unit.exports[name]!(...args));
+const call = (name: string, ...args: (number | bigint)[]) => Number(unit.exports[name]!(...args));
 function ring(at: number, data: number, capacity: number): void {
   const view = unit.view();
   [data, capacity, 0, 0, 0].forEach((value, index) => view.setUint32(at + index * 4, value, true));
@@ -118,6 +118,9 @@ class Model {
   }
   level(): number {
     return this.identity() === 1 ? 0 : 1;
+  }
+  quietStatus(): number {
+    return this.ready && !this.overrun ? 0x60 | (this.rx.length ? 1 : 0) : -1;
   }
   receive(byte: number): void {
     if (this.rx.length < RX) this.rx.push(byte);
@@ -258,6 +261,7 @@ describe("UART against a model", () => {
             op.bytes.forEach((byte) => model.receive(byte));
           } else expect(drain(op.count)).toEqual(model.drain(op.count));
           expect(level()).toBe(model.level());
+          expect(call("ns16550Peek", uart, 5n, 1)).toBe(model.quietStatus());
         }
         expect(drain()).toEqual(model.drain(TX));
         expect([field(tx, DROPPED), field(rx, DROPPED)]).toEqual([model.refusedTx, model.refusedRx]);
@@ -446,6 +450,7 @@ describe("UART and hostile accesses", () => {
         for (let offset = 0; offset < 0x200; offset++) {
           setup();
           const good = offset < 8 && offset % width === 0;
+          expect(call("ns16550Peek", uart, BigInt(offset), width)).toBe(offset === 5 && width === 1 ? 0x60 : -1);
           const answer = perform(direction, BigInt(offset), 0xffff_ffff_ffff_ff5an, width);
           expect(answer.status).toBe(good ? 0 : 1);
           if (good && !direction) expect(answer.value <= 0xffn).toBe(true);

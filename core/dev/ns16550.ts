@@ -40,7 +40,8 @@ export class Ns16550 extends Device {
   blocked: u32 = 0;
   /** `rx.dropped` as last seen. */
   lost: u32 = 0;
-  uartPad: u32 = 0;
+  /** What LSR says now. */
+  status: u32 = 0;
 }
 
 /** Makes a UART after reset over two rings; Invalid when `tx` cannot hold a FIFO of bytes. */
@@ -87,6 +88,16 @@ export function ns16550Drained(uart: Ns16550): void {
   uart.blocked = 0;
   uart.empty = 1;
   update(uart);
+}
+
+/**
+ * What a load answers if it has no effect: LSR, which polling drivers read more than all else together, while the
+ * transmitter is ready. One load, so it needs no lock. -1: ns16550Access must do it.
+ */
+export function ns16550Peek(uart: Ns16550, offset: u64, width: u32): i64 {
+  if (offset != spec.UART_LSR || width != 1) return -1;
+  const status = uart.status;
+  return (status & (spec.UART_LSR_THRE | spec.UART_LSR_OE)) == spec.UART_LSR_THRE ? status : -1;
 }
 
 /** A guest access. A wider one acts on the register at its address with the low byte, and reads zero above. */
@@ -169,11 +180,12 @@ function writeByte(uart: Ns16550, byte: u32): void {
 }
 
 function readLineStatus(uart: Ns16550): u32 {
-  const status = (transmitterReady(uart) ? LSR_IDLE : 0) | (ringCount(uart.rx) != 0 ? spec.UART_LSR_DR : 0);
-  if (uart.overrun == 0) return status;
-  uart.overrun = 0;
-  update(uart);
-  return status | spec.UART_LSR_OE;
+  const status = uart.status;
+  if (uart.overrun != 0) {
+    uart.overrun = 0;
+    update(uart);
+  }
+  return status;
 }
 
 /** Reading a THRE indication takes it back (PC16550D table 5). */
@@ -276,6 +288,9 @@ function identify(uart: Ns16550): u32 {
   return spec.UART_IIR_NO_INT;
 }
 
+/** After every change: what LSR says and whether to interrupt. */
 function update(uart: Ns16550): void {
+  const ready = transmitterReady(uart) ? LSR_IDLE : 0;
+  uart.status = ready | (ringCount(uart.rx) != 0 ? spec.UART_LSR_DR : 0) | uart.overrun;
   uart.level = u32(identify(uart) != spec.UART_IIR_NO_INT);
 }

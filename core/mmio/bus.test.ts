@@ -48,7 +48,7 @@ beforeAll(async () => {
   const arena = unit.scratch(1 << 20);
   access = arena + (1 << 20) - 64;
   hart = call("testSetup", arena, access);
-});
+}, 120_000);
 beforeEach(() => {
   time = 1000n;
   guest = call("testGuest", RAM, RAM_SIZE, 2);
@@ -72,7 +72,9 @@ function perform(
   view.setBigUint64(access + 8, value, true);
   view.setUint32(access + 16, width, true);
   view.setUint32(access + 20, write, true);
+  const peeked = BigInt(unit.exports["busPeek"]!(guest, gpa, width)!);
   const status = Number(unit.exports["busAccess"]!(guest, gpa, access));
+  if (!write && peeked !== -1n) expect([status, unit.view().getBigUint64(access + 8, true)]).toEqual([0, peeked]);
   expect(word(call("lockOf", guest)), "the guest's lock is free again").toBe(0);
   return { status, value: unit.view().getBigUint64(access + 8, true), offset: unit.view().getBigUint64(access, true) };
 }
@@ -96,22 +98,24 @@ function board(): void {
 }
 
 describe("the region table", () => {
-  it("refuses what is empty, wraps, or overlaps RAM, a region or a line", () => {
+  it("refuses what is empty, crooked, wraps, or overlaps RAM, a region or a line", () => {
     expect(add(PLIC, 0x1000n, 0n)).toBe(INVALID);
-    expect(add(PLIC, 0xffff_ffff_ffff_f000n, 0x1001n)).toBe(RANGE);
-    expect(add(PLIC, 0x1000n, (1n << 64n) - 1n)).toBe(RANGE);
+    expect(add(PLIC, 0x1004n, 8n)).toBe(INVALID);
+    expect(add(PLIC, 0x1000n, 12n)).toBe(INVALID);
+    expect(add(PLIC, 0xffff_ffff_ffff_f000n, 0x1008n)).toBe(RANGE);
+    expect(add(PLIC, 0x1000n, (1n << 64n) - 8n)).toBe(RANGE);
     for (const [base, size] of [
-      [RAM, 1n],
-      [RAM - 1n, 2n],
-      [RAM + RAM_SIZE - 1n, 4n],
-      [0n, (1n << 64n) - 1n],
+      [RAM, 8n],
+      [RAM - 8n, 16n],
+      [RAM + RAM_SIZE - 8n, 32n],
+      [0n, (1n << 64n) - 8n],
     ] as const) {
       expect(add(PLIC, base, size)).toBe(BUSY);
     }
     expect(add(PLIC, RAM + RAM_SIZE, 0x1000n)).toBe(OK);
     expect(add(PLIC, RAM - 0x1000n, 0x1000n)).toBe(OK);
-    expect(add(UART, RAM - 1n, 1n)).toBe(BUSY);
-    expect(add(UART, RAM - 0x1001n, 2n)).toBe(BUSY);
+    expect(add(UART, RAM - 8n, 8n)).toBe(BUSY);
+    expect(add(UART, RAM - 0x1008n, 16n)).toBe(BUSY);
     expect(add(UART, 0x1000n, 0x100n, 5)).toBe(OK);
     expect(add(UART, 0x2000n, 0x100n, 5)).toBe(BUSY);
     expect(add(UART, 0xffff_ffff_ffff_f000n, 0x1000n)).toBe(OK);
@@ -125,7 +129,7 @@ describe("the region table", () => {
     expect(perform(0, 0x10000n, 0n, 1).offset).toBe(0x5151n);
   });
 
-  it("finds the one region that holds the whole access, at its offset", () => {
+  it("finds the one region that holds the whole access, at its offset, and refuses what is not aligned", () => {
     const regions: { base: bigint; size: bigint }[] = [];
     for (let i = 0n; i < 15n; i++) regions.push({ base: 0x1000n + i * 0x100n, size: 0x80n + (i % 3n) * 0x40n });
     regions.push({ base: (1n << 64n) - 16n, size: 16n });
@@ -137,7 +141,8 @@ describe("the region table", () => {
     );
     fc.assert(
       fc.property(gpas, fc.constantFrom(1, 2, 4, 8), fc.nat(1), (gpa, width, direction) => {
-        const hit = regions.find(({ base, size }) => gpa >= base && gpa + BigInt(width) <= base + size);
+        const inside = regions.find(({ base, size }) => gpa >= base && gpa + BigInt(width) <= base + size);
+        const hit = gpa % BigInt(width) === 0n ? inside : undefined;
         const answer = perform(direction, gpa, 7n, width);
         expect(answer.status).toBe(1); // kind 9 is no device
         expect(answer.offset).toBe(hit ? gpa - hit.base : 0x5151n);
@@ -162,6 +167,21 @@ describe("a guest's board", () => {
     expect(read(UART_BASE + 2n, 1)).toBe(2);
     write(claim(1), UART_IRQ);
     expect([level(1), read(claim(1))]).toEqual([0, 0]);
+  });
+
+  it("lets most registers be peeked at: LSR and all of the controller but a claim", () => {
+    board();
+    const peek = (gpa: bigint, width = 4) => Number(unit.exports["busPeek"]!(guest, gpa, width));
+    expect([peek(UART_BASE + 5n, 1), peek(UART_BASE + 5n, 4), peek(UART_BASE, 1), peek(RTC_BASE)]).toEqual([
+      0x60, -1, -1, -1,
+    ]);
+    expect([peek(PLIC_BASE + 40n), peek(PLIC_BASE + 0x2080n), peek(claim(1) - 4n), peek(claim(1))]).toEqual([
+      1, 0xc00, 0, 0,
+    ]);
+    write(UART_BASE + 1n, 2, 1);
+    expect([peek(PLIC_BASE + 0x1000n), peek(claim(1)), peek(claim(1) + 1n, 1), peek(0x5000n)]).toEqual([
+      0x400, -1, -1, -1,
+    ]);
   });
 
   it("raises the UART's line again if it is still up when completed", () => {

@@ -19,7 +19,7 @@ import { busBytes, Region } from "./region";
 
 export { consoleGuestInput, consoleGuestOutput } from "../host/console";
 export { timersExpire, timersNext } from "../host/timers";
-export { busAccess, busAdd } from "./bus";
+export { busAccess, busAdd, busPeek } from "./bus";
 export { busReset, busStop } from "./events";
 export { now };
 

@@ -2,9 +2,9 @@
 // A guest's devices by guest-physical address. The table is filled when the guest is made and fixed from then on; each
 // access of a vCPU that stage 2 does not map comes here in trap context. The device sees only its own offset; what it
 // wants of the world (its interrupt line, its output, its alarm) is passed on here, with the guest's lock held.
-import { irqchipAccess, now } from "../arch/seam";
+import { irqchipAccess, irqchipPeek, now } from "../arch/seam";
 import { GoldfishRtc, rtcAccess } from "../dev/goldfish-rtc";
-import { Ns16550, ns16550Access, ns16550Drained } from "../dev/ns16550";
+import { Ns16550, ns16550Access, ns16550Drained, ns16550Peek } from "../dev/ns16550";
 import { Guest } from "../guest/guest";
 import { nanoseconds } from "../host/clock";
 import { consoleGuestOutput } from "../host/console";
@@ -17,10 +17,11 @@ import { KIND_PLIC, KIND_RTC, KIND_UART, MAX_REGIONS, Region, regionAt } from ".
 
 /**
  * Adds a copy of `region` to the guest's table; those added first are found fastest. Busy when it would overlap RAM or
- * another region or share a line, Range when it wraps, Limit when the table is full.
+ * another region or share a line, Range when it wraps, Limit when the table is full, Invalid unless it begins and ends
+ * at multiples of 8.
  */
 export function busAdd(guest: Guest, region: Region): i32 {
-  if (region.size == 0) return Status.Invalid;
+  if (region.size == 0 || ((region.base | region.size) & 7) != 0) return Status.Invalid;
   if (region.base + (region.size - 1) < region.base) return Status.Range;
   if (guest.regionCount >= MAX_REGIONS) return Status.Limit;
   if (guest.ramSize != 0 && overlaps(region, guest.ramBase, guest.ramSize)) return Status.Busy;
@@ -41,29 +42,48 @@ function overlaps(region: Region, base: u64, size: u64): bool {
   return region.base - base < size || base - region.base < region.size;
 }
 
+/**
+ * What a load at `gpa` answers if it has no effect on the device, so that it needs neither lock nor Access; -1 if
+ * busAccess must do it. Most loads of a running guest end here.
+ */
+export function busPeek(guest: Guest, gpa: u64, width: u32): i64 {
+  let at = guest.regions;
+  for (let left = guest.regionCount; left != 0; left--) {
+    const region = changetype<Region>(at);
+    const offset = gpa - region.base;
+    if (offset < region.size) {
+      if (region.kind == KIND_UART) return ns16550Peek(changetype<Ns16550>(region.device), offset, width);
+      return region.kind == KIND_PLIC ? irqchipPeek(guest, offset, width) : -1;
+    }
+    at += offsetof<Region>();
+  }
+  return -1;
+}
+
 /** One guest access at `gpa`. Unhandled when no device answers there, or when it would pass the end of one. */
 export function busAccess(guest: Guest, gpa: u64, access: Access): i32 {
   let at = guest.regions;
   for (let left = guest.regionCount; left != 0; left--) {
     const region = changetype<Region>(at);
     const offset = gpa - region.base;
-    if (offset < region.size) {
-      if (region.size - offset < access.width) return Unhandled;
-      access.offset = offset;
-      acquire(guest.lock);
-      const answer = dispatch(guest, region, access);
-      release(guest.lock);
-      return answer;
-    }
+    if (offset < region.size) return regionAccess(guest, region, offset, access);
     at += offsetof<Region>();
   }
   return Unhandled;
 }
 
-function dispatch(guest: Guest, region: Region, access: Access): i32 {
+/** Regions begin and end at multiples of 8, so an access that is aligned lies in one whole. */
+function regionAccess(guest: Guest, region: Region, offset: u64, access: Access): i32 {
+  if (((<u32>offset) & (access.width - 1)) != 0) return Unhandled;
+  access.offset = offset;
+  acquire(guest.lock);
+  const answer = region.kind == KIND_PLIC ? irqchipAccess(guest, access) : deviceAccess(guest, region, access);
+  release(guest.lock);
+  return answer;
+}
+
+function deviceAccess(guest: Guest, region: Region, access: Access): i32 {
   switch (region.kind) {
-    case KIND_PLIC:
-      return irqchipAccess(guest, access);
     case KIND_UART:
       return uartAccess(guest, region, access);
     case KIND_RTC:
@@ -80,7 +100,7 @@ function uartAccess(guest: Guest, region: Region, access: Access): i32 {
     consoleGuestOutput(guest.console);
     ns16550Drained(uart);
   }
-  moveLine(guest, region);
+  if (uart.level != uart.driven) moveLine(guest, region);
   return answer;
 }
 

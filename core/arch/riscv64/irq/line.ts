@@ -7,7 +7,7 @@ import { Access } from "../../../mmio/access";
 import { vcpuSetExternal } from "../inject";
 import { allocate } from "../../../mem/arena";
 import { Status } from "../../../lib/status";
-import { Vplic, vplicAccess, vplicBytes, vplicInit, vplicOutput, vplicReset, vplicSetLine } from "./vplic";
+import { Vplic, vplicAccess, vplicBytes, vplicInit, vplicOutput, vplicPeek, vplicReset, vplicSetLine } from "./vplic";
 
 /** Boot: a controller for so many vCPUs, with lines 1 to `lines`; 0 when memory is used up or that is too many. */
 export function newIrqchip(vcpus: u32, lines: u32): usize {
@@ -29,6 +29,11 @@ export function irqchipAccess(guest: Guest, access: Access): i32 {
   const answer = vplicAccess(plic, access);
   if (plic.changed != 0) drive(guest, plic);
   return answer;
+}
+
+/** What a load of its registers answers if it has no effect, else -1. Needs no lock. */
+export function irqchipPeek(guest: Guest, offset: u64, width: u32): i64 {
+  return vplicPeek(changetype<Vplic>(guest.irqchip), offset, width);
 }
 
 /** The guest restarts: back to power-on, all lines low. */

@@ -13,7 +13,6 @@ import {
   PLIC_CONTEXT,
   PLIC_CONTEXT_CLAIM,
   PLIC_CONTEXT_STRIDE,
-  PLIC_CONTEXT_THRESHOLD,
   PLIC_ENABLE,
   PLIC_ENABLE_STRIDE,
   PLIC_PENDING,
@@ -99,32 +98,47 @@ export function vplicSetLine(plic: Vplic, irq: u32, level: u32): void {
   if (!testBit(setAt(plic, offsetof<Vplic>("claimed"), irq), irq)) raise(plic, irq);
 }
 
+/**
+ * What a load answers if it has no effect: all but a claim that takes something. Each answer is one word that is
+ * always whole, so it needs no lock. -1: vplicAccess must do it.
+ */
+export function vplicPeek(plic: Vplic, offset: u64, width: u32): i64 {
+  if (width != 4 || ((<u32>offset) & 3) != 0) return -1;
+  if (offset < PLIC_CONTEXT) return readWord(plic, <u32>offset);
+  const context = contextOf(plic, offset);
+  if (context == 0) return 0;
+  if (((<u32>offset) & PLIC_CONTEXT_CLAIM) == 0) return changetype<VplicContext>(context).threshold;
+  return changetype<VplicContext>(context).best == 0 ? 0 : -1;
+}
+
 /** A guest access. Only aligned words exist; whatever names no source or context reads 0 and ignores writes. */
 export function vplicAccess(plic: Vplic, access: Access): i32 {
   const offset = access.offset;
-  if (access.width != 4 || (offset & 3) != 0) return Unhandled;
-  if (offset >= PLIC_CONTEXT) contextRegister(plic, access, offset - PLIC_CONTEXT);
-  else if (access.write) writeWord(plic, <u32>offset, <u32>access.value);
-  else access.value = readWord(plic, <u32>offset);
-  return Handled;
-}
-
-/** Threshold, claim and complete. */
-function contextRegister(plic: Vplic, access: Access, offset: u64): void {
-  const index = offset / PLIC_CONTEXT_STRIDE;
-  const register = (<u32>offset) & (PLIC_CONTEXT_STRIDE - 1);
-  if (index >= plic.contexts || register > PLIC_CONTEXT_CLAIM) {
-    if (!access.write) access.value = 0;
-    return;
+  if (access.width != 4 || ((<u32>offset) & 3) != 0) return Unhandled;
+  if (offset < PLIC_CONTEXT) {
+    if (access.write) writeWord(plic, <u32>offset, <u32>access.value);
+    else access.value = readWord(plic, <u32>offset);
+    return Handled;
   }
-  const context = contextAt(plic, <u32>index);
-  if (register == PLIC_CONTEXT_CLAIM) {
+  const context = changetype<VplicContext>(contextOf(plic, offset));
+  if (changetype<usize>(context) == 0) {
+    if (!access.write) access.value = 0;
+  } else if (((<u32>offset) & PLIC_CONTEXT_CLAIM) != 0) {
     if (access.write) complete(plic, context, <u32>access.value);
     else access.value = claim(plic, context.best);
   } else if (access.write) {
     context.threshold = (<u32>access.value) & PRIORITY_MASK;
-    settle(plic, context, <u32>index);
+    settle(plic, context, <u32>((offset - PLIC_CONTEXT) / PLIC_CONTEXT_STRIDE));
   } else access.value = context.threshold;
+  return Handled;
+}
+
+/** The context whose threshold (offset bit 2 clear) or claim register (set) is at `offset`; 0 if neither is there. */
+function contextOf(plic: Vplic, offset: u64): usize {
+  const index = (offset - PLIC_CONTEXT) / PLIC_CONTEXT_STRIDE;
+  if (index >= plic.contexts) return 0;
+  if (((<u32>offset) & (PLIC_CONTEXT_STRIDE - 1)) > PLIC_CONTEXT_CLAIM) return 0;
+  return changetype<usize>(contextAt(plic, <u32>index));
 }
 
 /** @spec plic §7: claiming is not affected by the threshold. `irq` is the context's best. */

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// The short way through an emulated load: hardware gave the transformed instruction, and reading the register has no
+// effect on its device. Everything stays in machine registers: no Decoded, no Access, no lock. Trap context, before
+// the general way (fault-guest.ts), which does whatever is refused here and gives the same answer for the rest.
+import { countExit, EXIT_MMIO_LOAD } from "../../guest/exit";
+import { Vcpu } from "../../guest/vcpu";
+import { busPeek } from "../../mmio/bus";
+import { writeRegister } from "./context";
+
+// A transformed load (@spec priv §21.6.3):  | 0 ... 0 | funct3 14:12 | rd 11:7 | 00000 c 1 |, c is 0 if compressed.
+const FIXED_BITS: u64 = ~(<u64>0x7f82);
+const LOAD: u64 = 1;
+const LENGTH_BIT: u32 = 2;
+const NO_LOAD: u32 = 7;
+const UNSIGNED: u32 = 4;
+
+/** Does the load of `htinst` at `gpa` and steps over it; false if it is not of that kind. */
+export function quickLoad(vcpu: Vcpu, htinst: u64, gpa: u64): bool {
+  if ((htinst & FIXED_BITS) != LOAD) return false;
+  const word = <u32>htinst;
+  const funct3 = word >> 12;
+  if (funct3 == NO_LOAD) return false;
+  const width: u32 = 1 << (funct3 & 3);
+  const value = busPeek(vcpu.guest, gpa, width);
+  if (value < 0) return false;
+  countExit(vcpu, EXIT_MMIO_LOAD, gpa);
+  writeRegister(vcpu, (word >> 7) & 31, extend(<u64>value, funct3));
+  vcpu.pc += 2 + (word & LENGTH_BIT);
+  return true;
+}
+
+function extend(value: u64, funct3: u32): u64 {
+  if (funct3 & UNSIGNED) return value;
+  const unused = <u64>(64 - (8 << (funct3 & 3)));
+  return <u64>((<i64>(value << unused)) >> (<i64>unused));
+}
