@@ -197,6 +197,7 @@ function dissolve(guest: Guest): void {
   unmapStage2(guest);
   giveGuestMemory(guest);
   guest.vmidGeneration = 0;
+  busStop(guest);
   acquire(guest.lock);
   irqchipReset(guest);
   busReset(guest);

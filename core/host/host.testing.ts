@@ -10,7 +10,6 @@ import { schedInit, schedNext } from "../sched/sched";
 import { Worker, workerRun } from "../sched/worker";
 import {
   attachConsole,
-  Console,
   consoleByNumber,
   consoleGuestOutput,
   detachConsole,

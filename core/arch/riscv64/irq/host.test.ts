@@ -100,7 +100,11 @@ class AplicModel implements Machine {
   latched = new Set<number>();
   wires = new Set<number>();
   delivery = new Map<number, number>();
-  constructor(private readonly send: (hart: number, identity: number) => void = () => {}) {}
+  private readonly send: (hart: number, identity: number) => void;
+
+  constructor(send: (hart: number, identity: number) => void = () => {}) {
+    this.send = send;
+  }
 
   private isLevel(irq: number) {
     return (this.mode.get(irq) ?? 0) >= 6;
