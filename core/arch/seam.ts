@@ -37,4 +37,10 @@ export { hostIrqInitHart } from "./riscv64/irq/host";
 /** The processor's part of a guest's tree. */
 export { IRQCHIP_PHANDLE, writeCpus, writeInterruptController, writeRandomSeed } from "./riscv64/guest-tree";
 /** A fault of the hypervisor in words. */
-export { describeCause, faultRegister, faultRegisterCount, faultRegisterName, isFailedCheck } from "./riscv64/fault-report";
+export {
+  describeCause,
+  faultRegister,
+  faultRegisterCount,
+  faultRegisterName,
+  isFailedCheck,
+} from "./riscv64/fault-report";

@@ -38,7 +38,8 @@ export function makeBoard(guest: Guest): i32 {
   guest.rtc = allocate(offsetof<GoldfishRtc>());
   guest.console = makeConsole(guest.id + 1);
   const timer = allocate(offsetof<Timer>());
-  if (!guest.regions || !guest.irqchip || !guest.uart || !guest.rtc || !timer || changetype<usize>(guest.console) == 0) return Status.NoMemory;
+  if (!guest.regions || !guest.irqchip || !guest.uart || !guest.rtc || !timer || changetype<usize>(guest.console) == 0)
+    return Status.NoMemory;
   attachConsole(guest.console, guest.name, guest.lock, changetype<usize>(guest));
   onConsole(guest.console, changetype<u32>(consoleEvent.index));
   ns16550Init(changetype<Ns16550>(guest.uart), guest.console.tx, guest.console.rx);
@@ -59,4 +60,3 @@ function place(guest: Guest, base: u64, size: u64, kind: u32, irq: u32, device: 
   at.timer = timer;
   return busAdd(guest, at);
 }
-

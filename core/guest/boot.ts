@@ -14,7 +14,7 @@ export function startGuests(tree: usize): void {
   for (let node = chosen ? fdtChild(chosen) : 0; node; node = fdtSibling(node)) {
     if (fdtCompatible(tree, node, "xen,domain")) startGuest(tree, node);
   }
-  if (guestCount() == 0) print("the host's tree names no guest (compatible = \"xen,domain\" under /chosen)\n");
+  if (guestCount() == 0) print('the host\'s tree names no guest (compatible = "xen,domain" under /chosen)\n');
 }
 
 function startGuest(tree: usize, node: usize): void {

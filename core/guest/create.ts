@@ -29,12 +29,17 @@ export function createGuest(description: Description): i32 {
   if (changetype<usize>(guest) == 0) return say(description, "the hypervisor's own memory is used up", Status.NoMemory);
   if (!addGuest(guest)) return say(description, "there are 64 guests already", Status.Limit);
   let status = makeBoard(guest);
-  if (status != Status.Ok) return say(description, "its devices do not fit beside its memory, or memory is used up", status);
+  if (status != Status.Ok)
+    return say(description, "its devices do not fit beside its memory, or memory is used up", status);
   status = addVcpus(guest, description);
   if (status != Status.Ok) return status;
   status = takeGuestMemory(guest, description.staticHpa);
   if (status != Status.Ok) {
-    return say(description, description.staticHpa ? "its xen,static-mem is not free host memory" : "the host has too little free memory", status);
+    return say(
+      description,
+      description.staticHpa ? "its xen,static-mem is not free host memory" : "the host has too little free memory",
+      status,
+    );
   }
   status = mapGuestMemory(guest);
   if (status != Status.Ok) {
@@ -74,7 +79,8 @@ function newGuest(description: Description): Guest {
   const lastVcpu = allocate(MAX_HARTS);
   const crash = allocate(offsetof<CrashRecord>());
   const root = newRoot();
-  if (changetype<usize>(guest) == 0 || !lock || !name || !vcpus || !ranges || !lastVcpu || !crash || !root) return changetype<Guest>(0);
+  if (changetype<usize>(guest) == 0 || !lock || !name || !vcpus || !ranges || !lastVcpu || !crash || !root)
+    return changetype<Guest>(0);
   lockInit(changetype<Lock>(lock), RANK_GUEST);
   memory.copy(name, description.name, description.nameLength);
   guest.lock = changetype<Lock>(lock);
@@ -98,7 +104,8 @@ function addVcpus(guest: Guest, description: Description): i32 {
     const exits = allocate(EXIT_KINDS << 3);
     const trail = allocate(TRAIL_LENGTH * offsetof<TrailEntry>());
     const clock = allocate(offsetof<Timer>());
-    if (changetype<usize>(vcpu) == 0 || !exits || !trail || !clock) return say(description, "the hypervisor's own memory is used up", Status.NoMemory);
+    if (changetype<usize>(vcpu) == 0 || !exits || !trail || !clock)
+      return say(description, "the hypervisor's own memory is used up", Status.NoMemory);
     store<usize>(guest.vcpus + index * sizeof<usize>(), changetype<usize>(vcpu));
     vcpu.kind = KIND_VCPU;
     vcpu.guest = guest;

@@ -50,7 +50,8 @@ export function describeGuest(fdt: usize, node: usize, into: Description): i32 {
   into.memory = fdtU64(fdt, node, "memory", 0) << 10;
   into.cpus = fdtU32(fdt, node, "cpus", 1);
   readName(fdt, node, into);
-  if (into.memory < LEAST_MEMORY || into.memory > MOST_MEMORY || into.memory & 0xfff) return refuse("memory must be 2048 KiB to 1 TiB, in whole pages", Status.Range);
+  if (into.memory < LEAST_MEMORY || into.memory > MOST_MEMORY || into.memory & 0xfff)
+    return refuse("memory must be 2048 KiB to 1 TiB, in whole pages", Status.Range);
   if (into.cpus == 0 || into.cpus > MAX_VCPUS) return refuse("cpus must be 1 to 8", Status.Range);
   const status = readStaticMemory(fdt, node, into);
   if (status != Status.Ok) return status;
@@ -77,11 +78,19 @@ function readName(fdt: usize, node: usize, into: Description): void {
   into.name = given ? given : fdtName(node);
   const length = given ? fdtStringLength(given) : fdtNameLength(node);
   into.nameLength = 0;
-  while (into.nameLength < min(length, NAME_LENGTH - 1) && isNameByte(load<u8>(into.name + into.nameLength))) into.nameLength += 1;
+  while (into.nameLength < min(length, NAME_LENGTH - 1) && isNameByte(load<u8>(into.name + into.nameLength)))
+    into.nameLength += 1;
 }
 
 function isNameByte(byte: u32): bool {
-  return (byte >= 0x61 && byte <= 0x7a) || (byte >= 0x41 && byte <= 0x5a) || (byte >= 0x30 && byte <= 0x39) || byte == 0x2d || byte == 0x5f || byte == 0x2e;
+  return (
+    (byte >= 0x61 && byte <= 0x7a) ||
+    (byte >= 0x41 && byte <= 0x5a) ||
+    (byte >= 0x30 && byte <= 0x39) ||
+    byte == 0x2d ||
+    byte == 0x5f ||
+    byte == 0x2e
+  );
 }
 
 /** `xen,static-mem`: address and size, two cells each. */
@@ -89,10 +98,12 @@ function readStaticMemory(fdt: usize, node: usize, into: Description): i32 {
   const data = fdtProperty(fdt, node, "xen,static-mem");
   into.staticHpa = 0;
   if (!data) return Status.Ok;
-  if (fdtLength(data) != 16) return refuse("xen,static-mem must be one address and one size of two cells each", Status.Malformed);
-  into.staticHpa = (<u64>fdtCell(data, 0) << 32) | fdtCell(data, 1);
-  const size = (<u64>fdtCell(data, 2) << 32) | fdtCell(data, 3);
-  if (into.staticHpa & 0x1f_ffff || into.staticHpa == 0) return refuse("xen,static-mem must begin at a multiple of 2 MiB", Status.Invalid);
+  if (fdtLength(data) != 16)
+    return refuse("xen,static-mem must be one address and one size of two cells each", Status.Malformed);
+  into.staticHpa = ((<u64>fdtCell(data, 0)) << 32) | fdtCell(data, 1);
+  const size = ((<u64>fdtCell(data, 2)) << 32) | fdtCell(data, 3);
+  if (into.staticHpa & 0x1f_ffff || into.staticHpa == 0)
+    return refuse("xen,static-mem must begin at a multiple of 2 MiB", Status.Invalid);
   if (size < into.memory) return refuse("xen,static-mem is smaller than memory", Status.Range);
   return Status.Ok;
 }

@@ -38,13 +38,13 @@ export class TrailEntry {
 
 /** Counts an exit and remembers where it was. */
 export function countExit(vcpu: Vcpu, kind: u32, detail: u64): void {
-  const counter = vcpu.exits + (<usize>kind << 3);
+  const counter = vcpu.exits + ((<usize>kind) << 3);
   store<u64>(counter, load<u64>(counter) + 1);
   const at = vcpu.trailAt;
   vcpu.trailAt = at + 1;
-  const entry = changetype<TrailEntry>(vcpu.trail + ((<usize>at & (TRAIL_LENGTH - 1)) << 4));
+  const entry = changetype<TrailEntry>(vcpu.trail + (((<usize>at) & (TRAIL_LENGTH - 1)) << 4));
   entry.pc = vcpu.pc;
-  entry.detail = detail | (<u64>kind << 56);
+  entry.detail = detail | ((<u64>kind) << 56);
 }
 
 /** The name of an exit kind, as tables and JSON show it. */

@@ -14,7 +14,16 @@ import { schedStart, schedStop } from "../sched/sched";
 import { STATE_STOPPED } from "../sched/entity";
 import { Worker, workerInit, workerWake } from "../sched/worker";
 import { busReset, busStop } from "../mmio/events";
-import { Guest, GUEST_CRASHED, GUEST_CREATED, GUEST_EMPTY, GUEST_PAUSED, GUEST_RESTARTING, GUEST_RUNNING, GUEST_SHUTDOWN } from "./guest";
+import {
+  Guest,
+  GUEST_CRASHED,
+  GUEST_CREATED,
+  GUEST_EMPTY,
+  GUEST_PAUSED,
+  GUEST_RESTARTING,
+  GUEST_RUNNING,
+  GUEST_SHUTDOWN,
+} from "./guest";
 import { clearGuest, giveGuestMemory, mapGuestMemory, takeGuestMemory } from "./memory";
 import { Description } from "./description";
 import { loadAndStart } from "./load";

@@ -12,7 +12,6 @@ export function guestCount(): u32 {
   return count;
 }
 
-
 export function guestByIndex(index: u32): Guest {
   return changetype<Guest>(load<usize>(slots + index * sizeof<usize>()));
 }
@@ -36,6 +35,7 @@ export function guestByName(name: usize, length: u32): Guest {
 }
 
 function sameName(own: usize, name: usize, length: u32): bool {
-  for (let i: u32 = 0; i < length; i++) if (load<u8>(own + i) == 0 || load<u8>(own + i) != load<u8>(name + i)) return false;
+  for (let i: u32 = 0; i < length; i++)
+    if (load<u8>(own + i) == 0 || load<u8>(own + i) != load<u8>(name + i)) return false;
   return load<u8>(own + length) == 0;
 }

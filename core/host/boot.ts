@@ -82,7 +82,8 @@ export function makePools(tree: usize): bool {
 function guestNodes(tree: usize): u32 {
   const chosen = fdtFind(tree, "/chosen");
   let guests: u32 = 0;
-  for (let node = chosen ? fdtChild(chosen) : 0; node; node = fdtSibling(node)) guests += u32(fdtCompatible(tree, node, "xen,domain"));
+  for (let node = chosen ? fdtChild(chosen) : 0; node; node = fdtSibling(node))
+    guests += u32(fdtCompatible(tree, node, "xen,domain"));
   return min(guests, MOST_GUESTS_AT_BOOT);
 }
 

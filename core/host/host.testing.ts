@@ -8,14 +8,7 @@ import { ringPut, ringTake } from "../lib/ring";
 import { KIND_WORKER } from "../sched/entity";
 import { schedInit, schedNext } from "../sched/sched";
 import { Worker, workerRun } from "../sched/worker";
-import {
-  attachConsole,
-  consoleByNumber,
-  consoleGuestOutput,
-  detachConsole,
-  makeConsole,
-  onConsole,
-} from "./console";
+import { attachConsole, consoleByNumber, consoleGuestOutput, detachConsole, makeConsole, onConsole } from "./console";
 import { newHart } from "./harts";
 import { startMux } from "./mux";
 import { outputInit, outputStart, showLine } from "./output";

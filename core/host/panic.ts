@@ -58,8 +58,8 @@ export function reportFault(hart: Hart): void {
   const count = hw.backtrace(frames, MAX_FRAMES, faultRegister(hart, 1));
   for (let i: u32 = 0; i < count; i++) {
     print("  called from ");
-    printHex(load<u64>(frames + (<usize>i << 3)));
-    printSymbol(load<u64>(frames + (<usize>i << 3)));
+    printHex(load<u64>(frames + ((<usize>i) << 3)));
+    printSymbol(load<u64>(frames + ((<usize>i) << 3)));
     print("\n");
   }
   print("build ");

@@ -19,7 +19,7 @@ export function wallClockInit(fdt: usize): void {
   const hva = hw.mapDevice(at.base, at.size);
   if (!hva) return;
   const low = hw.mmioRead32(hva + RTC_TIME_LOW);
-  base = ((<u64>hw.mmioRead32(hva + RTC_TIME_HIGH) << 32) | low) - nanoseconds(now());
+  base = (((<u64>hw.mmioRead32(hva + RTC_TIME_HIGH)) << 32) | low) - nanoseconds(now());
 }
 
 /** Nanoseconds since 1970 at host time zero. */

@@ -44,7 +44,8 @@ export function ramAddBank(hpa: u64, size: u64): i32 {
   if (bankCount == MAX_BANKS || blocks > 0x100_0000) return Status.Limit;
   for (let i: u32 = 0; i < bankCount; i++) {
     const other = bank(i);
-    if (first < other.hpa + (other.blocks << BLOCK_SHIFT) && other.hpa < first + (blocks << BLOCK_SHIFT)) return Status.Busy;
+    if (first < other.hpa + (other.blocks << BLOCK_SHIFT) && other.hpa < first + (blocks << BLOCK_SHIFT))
+      return Status.Busy;
   }
   const owners = allocate(<usize>blocks);
   if (!owners) return Status.NoMemory;

@@ -96,10 +96,10 @@ export class Context {
 
 /** Guest register `index` (0 to 31); x0 reads as zero. */
 export function readRegister(context: Context, index: u32): u64 {
-  return index == 0 ? 0 : load<u64>(changetype<usize>(context) + ((<usize>index & 31) << 3));
+  return index == 0 ? 0 : load<u64>(changetype<usize>(context) + (((<usize>index) & 31) << 3));
 }
 
 /** Sets guest register `index` (0 to 31); a write to x0 is dropped. */
 export function writeRegister(context: Context, index: u32, value: u64): void {
-  if (index != 0) store<u64>(changetype<usize>(context) + ((<usize>index & 31) << 3), value);
+  if (index != 0) store<u64>(changetype<usize>(context) + (((<usize>index) & 31) << 3), value);
 }

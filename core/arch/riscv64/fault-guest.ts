@@ -84,7 +84,7 @@ function refuse(vcpu: Vcpu, cause: u64, gva: u64, gpa: u64): void {
 }
 
 function truncate(value: u64, width: u32): u64 {
-  return width == 8 ? value : value & (((<u64>1) << (<u64>width << 3)) - 1);
+  return width == 8 ? value : value & (((<u64>1) << ((<u64>width) << 3)) - 1);
 }
 
 function extend(value: u64, decoded: Decoded): u64 {

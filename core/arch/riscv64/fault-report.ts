@@ -1,6 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // A fault of the hypervisor in RISC-V's words, for the report.
-import { CAUSE_BREAKPOINT, CAUSE_FETCH_ACCESS, CAUSE_FETCH_PAGE_FAULT, CAUSE_ILLEGAL_INSTRUCTION, CAUSE_LOAD_ACCESS, CAUSE_LOAD_GUEST_PAGE_FAULT, CAUSE_LOAD_MISALIGNED, CAUSE_LOAD_PAGE_FAULT, CAUSE_STORE_ACCESS, CAUSE_STORE_GUEST_PAGE_FAULT, CAUSE_STORE_MISALIGNED, CAUSE_STORE_PAGE_FAULT } from "./csr";
+import {
+  CAUSE_BREAKPOINT,
+  CAUSE_FETCH_ACCESS,
+  CAUSE_FETCH_PAGE_FAULT,
+  CAUSE_ILLEGAL_INSTRUCTION,
+  CAUSE_LOAD_ACCESS,
+  CAUSE_LOAD_GUEST_PAGE_FAULT,
+  CAUSE_LOAD_MISALIGNED,
+  CAUSE_LOAD_PAGE_FAULT,
+  CAUSE_STORE_ACCESS,
+  CAUSE_STORE_GUEST_PAGE_FAULT,
+  CAUSE_STORE_MISALIGNED,
+  CAUSE_STORE_PAGE_FAULT,
+} from "./csr";
 import { FaultFrame } from "./fault";
 
 /** A failed assertion or an operation that WebAssembly forbids reaches the hardware as a breakpoint. */
@@ -29,41 +42,72 @@ export function faultRegisterCount(): u32 {
 /** The ABI name of x1 + index. */
 export function faultRegisterName(index: u32): string {
   switch (index) {
-    case 0: return "ra";
-    case 1: return "sp";
-    case 2: return "gp";
-    case 3: return "tp";
-    case 4: return "t0";
-    case 5: return "t1";
-    case 6: return "t2";
-    case 7: return "s0";
-    case 8: return "s1";
-    case 9: return "a0";
-    case 10: return "a1";
-    case 11: return "a2";
-    case 12: return "a3";
-    case 13: return "a4";
-    case 14: return "a5";
-    case 15: return "a6";
-    case 16: return "a7";
-    case 17: return "s2";
-    case 18: return "s3";
-    case 19: return "s4";
-    case 20: return "s5";
-    case 21: return "s6";
-    case 22: return "s7";
-    case 23: return "s8";
-    case 24: return "s9";
-    case 25: return "s10";
-    case 26: return "s11";
-    case 27: return "t3";
-    case 28: return "t4";
-    case 29: return "t5";
-    default: return "t6";
+    case 0:
+      return "ra";
+    case 1:
+      return "sp";
+    case 2:
+      return "gp";
+    case 3:
+      return "tp";
+    case 4:
+      return "t0";
+    case 5:
+      return "t1";
+    case 6:
+      return "t2";
+    case 7:
+      return "s0";
+    case 8:
+      return "s1";
+    case 9:
+      return "a0";
+    case 10:
+      return "a1";
+    case 11:
+      return "a2";
+    case 12:
+      return "a3";
+    case 13:
+      return "a4";
+    case 14:
+      return "a5";
+    case 15:
+      return "a6";
+    case 16:
+      return "a7";
+    case 17:
+      return "s2";
+    case 18:
+      return "s3";
+    case 19:
+      return "s4";
+    case 20:
+      return "s5";
+    case 21:
+      return "s6";
+    case 22:
+      return "s7";
+    case 23:
+      return "s8";
+    case 24:
+      return "s9";
+    case 25:
+      return "s10";
+    case 26:
+      return "s11";
+    case 27:
+      return "t3";
+    case 28:
+      return "t4";
+    case 29:
+      return "t5";
+    default:
+      return "t6";
   }
 }
 
 /** x1 + index at the fault. */
 export function faultRegister(frame: FaultFrame, index: u32): u64 {
-  return load<u64>(changetype<usize>(frame) + offsetof<FaultFrame>("x1") + (<usize>index << 3));
+  return load<u64>(changetype<usize>(frame) + offsetof<FaultFrame>("x1") + ((<usize>index) << 3));
 }

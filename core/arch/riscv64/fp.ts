@@ -6,9 +6,17 @@ import * as hw from "../../hw";
 import { Hart } from "../../host/hart";
 import { Vcpu } from "../../guest/vcpu";
 import { Context } from "./context";
-import { CAUSE_ILLEGAL_INSTRUCTION, CSR_HEDELEG, CSR_SSTATUS, CSR_VSSTATUS, SSTATUS_FS_CLEAN, SSTATUS_FS_DIRTY, SSTATUS_FS_MASK } from "./csr";
+import {
+  CAUSE_ILLEGAL_INSTRUCTION,
+  CSR_HEDELEG,
+  CSR_SSTATUS,
+  CSR_VSSTATUS,
+  SSTATUS_FS_CLEAN,
+  SSTATUS_FS_DIRTY,
+  SSTATUS_FS_MASK,
+} from "./csr";
 
-const ILLEGAL: u64 = <u64>1 << CAUSE_ILLEGAL_INSTRUCTION;
+const ILLEGAL: u64 = (<u64>1) << CAUSE_ILLEGAL_INSTRUCTION;
 
 function registers(vcpu: Vcpu): usize {
   return changetype<usize>(vcpu) + offsetof<Context>("f0");

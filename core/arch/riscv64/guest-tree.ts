@@ -2,7 +2,20 @@
 // The parts of a guest's tree that are RISC-V's: cpu nodes, the PLIC, a seed from what randomness the host has.
 // Boot and worker context.
 import * as hw from "../../hw";
-import { fdtBeginNode, fdtBeginNodeAt, fdtBeginProperty, fdtCellU32, fdtEndNode, fdtEndProperty, fdtPutBytes, fdtPutEmpty, fdtPutReg, fdtPutString, fdtPutU32, FdtWriter } from "../../fdt/write";
+import {
+  fdtBeginNode,
+  fdtBeginNodeAt,
+  fdtBeginProperty,
+  fdtCellU32,
+  fdtEndNode,
+  fdtEndProperty,
+  fdtPutBytes,
+  fdtPutEmpty,
+  fdtPutReg,
+  fdtPutString,
+  fdtPutU32,
+  FdtWriter,
+} from "../../fdt/write";
 import { PLIC_BASE, PLIC_SIZE, PLIC_SOURCES } from "../../guest/board";
 import { Guest } from "../../guest/guest";
 import { CSR_CYCLE, CSR_INSTRET, CSR_TIME, IRQ_S_EXT } from "./csr";
@@ -30,7 +43,11 @@ function writeCpu(out: FdtWriter, index: u32): void {
   fdtPutString(out, "compatible", "riscv");
   fdtPutString(out, "status", "okay");
   fdtPutU32(out, "reg", index);
-  fdtPutString(out, "mmu-type", hostSatpMode() == 10 ? "riscv,sv57" : hostSatpMode() == 9 ? "riscv,sv48" : "riscv,sv39");
+  fdtPutString(
+    out,
+    "mmu-type",
+    hostSatpMode() == 10 ? "riscv,sv57" : hostSatpMode() == 9 ? "riscv,sv48" : "riscv,sv39",
+  );
   writeGuestIsa(out);
   if (hostHas("zicbom")) fdtPutU32(out, "riscv,cbom-block-size", 64);
   if (hostHas("zicboz")) fdtPutU32(out, "riscv,cboz-block-size", 64);
@@ -65,7 +82,8 @@ export function writeInterruptController(out: FdtWriter, guest: Guest): void {
 /** The host's counters at this moment through a mixer (splitmix64): unpredictable enough to start a kernel's pool. */
 export function writeRandomSeed(out: FdtWriter): void {
   for (let i: u32 = 0; i < SEED_BYTES; i += 8) {
-    state += 0x9e37_79b9_7f4a_7c15 ^ hw.csrRead(CSR_TIME) ^ (hw.csrRead(CSR_CYCLE) << 20) ^ (hw.csrRead(CSR_INSTRET) << 40);
+    state +=
+      0x9e37_79b9_7f4a_7c15 ^ hw.csrRead(CSR_TIME) ^ (hw.csrRead(CSR_CYCLE) << 20) ^ (hw.csrRead(CSR_INSTRET) << 40);
     let z = (state ^ (state >> 30)) * 0xbf58_476d_1ce4_e5b9;
     z = (z ^ (z >> 27)) * 0x94d0_49bb_1331_11eb;
     store<u64>(seed + i, z ^ (z >> 31));

@@ -4,7 +4,17 @@ import * as hw from "../../hw";
 import { Hart } from "../../host/hart";
 import { timersExpire } from "../../host/timers";
 import { hostInterrupts } from "../../host/interrupts";
-import { CAUSE_INTERRUPT, CSR_SIE, CSR_SIP, IRQ_S_EXT, IRQ_S_SOFT, IRQ_S_TIMER, SIP_SEIP, SIP_SSIP, SIP_STIP } from "./csr";
+import {
+  CAUSE_INTERRUPT,
+  CSR_SIE,
+  CSR_SIP,
+  IRQ_S_EXT,
+  IRQ_S_SOFT,
+  IRQ_S_TIMER,
+  SIP_SEIP,
+  SIP_SSIP,
+  SIP_STIP,
+} from "./csr";
 import { now, TIMER_OFF } from "./timer";
 
 /** Serves the interrupt of `cause`. Answers 0 for another hart's kick, 1 for the timer, 2 for a device. */

@@ -114,6 +114,7 @@ function writePiece(writer: FdtWriter, at: usize, length: u32, joint: u32): void
 
 function hostHasLetter(letter: u32): bool {
   if (separator) return letterInString(letter);
-  for (let at = names; at < end; at += nameLength(at) + 1) if (nameLength(at) == 1 && load<u8>(at) == letter) return true;
+  for (let at = names; at < end; at += nameLength(at) + 1)
+    if (nameLength(at) == 1 && load<u8>(at) == letter) return true;
   return false;
 }

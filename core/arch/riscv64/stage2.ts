@@ -6,7 +6,19 @@ import * as hw from "../../hw";
 import { Status } from "../../lib/status";
 import { PAGE, allocate, hpaOf } from "../../mem/arena";
 import { Guest } from "../../guest/guest";
-import { HGATP_MODE_SV39X4, HGATP_MODE_SV48X4, HGATP_MODE_SV57X4, PTE_A, PTE_D, PTE_PPN_SHIFT, PTE_R, PTE_U, PTE_V, PTE_W, PTE_X } from "./csr";
+import {
+  HGATP_MODE_SV39X4,
+  HGATP_MODE_SV48X4,
+  HGATP_MODE_SV57X4,
+  PTE_A,
+  PTE_D,
+  PTE_PPN_SHIFT,
+  PTE_R,
+  PTE_U,
+  PTE_V,
+  PTE_W,
+  PTE_X,
+} from "./csr";
 
 const ROOT_PAGES: usize = 4;
 const LEAF: u64 = PTE_V | PTE_R | PTE_W | PTE_X | PTE_U | PTE_A | PTE_D;
@@ -30,7 +42,7 @@ export function stage2Hgatp(root: usize): u64 {
 
 /** Guest-physical addresses at or above this do not exist. */
 export function stage2Limit(): u64 {
-  return <u64>1 << <u64>(12 + 9 * levels + 2);
+  return (<u64>1) << (<u64>(12 + 9 * levels + 2));
 }
 
 export function stage2ModeBits(): u32 {
@@ -73,12 +85,12 @@ export function newRoot(): usize {
 
 /** Bytes that one entry of a table at `level` (0 = 4 KiB leaves) covers. */
 function span(level: u32): u64 {
-  return <u64>1 << <u64>(12 + 9 * level);
+  return (<u64>1) << (<u64>(12 + 9 * level));
 }
 
 function entryAt(table: usize, gpa: u64, level: u32): usize {
   const mask: u64 = level == levels - 1 ? 2047 : 511;
-  return table + <usize>(((gpa >> <u64>(12 + 9 * level)) & mask) << 3);
+  return table + <usize>(((gpa >> (<u64>(12 + 9 * level))) & mask) << 3);
 }
 
 /** Linear address of the table that an entry points to. */

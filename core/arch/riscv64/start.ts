@@ -6,7 +6,15 @@ import { hartByIndex } from "../../host/harts";
 import { Vcpu } from "../../guest/vcpu";
 import { aloneOnHart } from "../../sched/sched";
 import { Context } from "./context";
-import { CSR_HSTATUS, HSTATUS_SPV, HSTATUS_SPVP, HSTATUS_VSXL_64, HSTATUS_VTW, SSTATUS_SPP, SSTATUS_UXL_64 } from "./csr";
+import {
+  CSR_HSTATUS,
+  HSTATUS_SPV,
+  HSTATUS_SPVP,
+  HSTATUS_VSXL_64,
+  HSTATUS_VTW,
+  SSTATUS_SPP,
+  SSTATUS_UXL_64,
+} from "./csr";
 import { fpForget } from "./fp";
 import { SBI_EXT_HSM, SBI_HSM_HART_START } from "./sbi-spec";
 

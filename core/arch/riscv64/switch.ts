@@ -59,7 +59,7 @@ export function loadVcpu(vcpu: Vcpu, hart: Hart): void {
   hart.loaded = changetype<usize>(vcpu);
   useVmid(vcpu.guest, hart);
   vcpu.loadedVmid = vcpu.guest.vmid;
-  hw.csrWrite(CSR_HGATP, stage2Hgatp(vcpu.guest.stage2Root) | (<u64>vcpu.guest.vmid << HGATP_VMID_SHIFT));
+  hw.csrWrite(CSR_HGATP, stage2Hgatp(vcpu.guest.stage2Root) | ((<u64>vcpu.guest.vmid) << HGATP_VMID_SHIFT));
   hw.csrWrite(CSR_HTIMEDELTA, vcpu.guest.timeDelta);
   hw.csrWrite(CSR_HSTATUS, vcpu.hstatus);
   hw.csrWrite(CSR_SSTATUS, vcpu.sstatus);

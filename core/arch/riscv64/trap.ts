@@ -5,7 +5,17 @@
 import * as hw from "../../hw";
 import { Hart } from "../../host/hart";
 import { Vcpu } from "../../guest/vcpu";
-import { countExit, EXIT_ACCESS_FAULT, EXIT_EXTERNAL_INTERRUPT, EXIT_FP, EXIT_ILLEGAL, EXIT_IPI, EXIT_OTHER, EXIT_TIMER_INTERRUPT, EXIT_WFI } from "../../guest/exit";
+import {
+  countExit,
+  EXIT_ACCESS_FAULT,
+  EXIT_EXTERNAL_INTERRUPT,
+  EXIT_FP,
+  EXIT_ILLEGAL,
+  EXIT_IPI,
+  EXIT_OTHER,
+  EXIT_TIMER_INTERRUPT,
+  EXIT_WFI,
+} from "../../guest/exit";
 import { waitForInterrupt } from "../../guest/power";
 import {
   CAUSE_FETCH_GUEST_PAGE_FAULT,
@@ -32,7 +42,12 @@ const WRS_STO: u32 = 0x01d0_0073;
 export function handleExit(vcpu: Vcpu, hart: Hart): void {
   const cause = hw.csrRead(CSR_SCAUSE);
   if (cause == CAUSE_VIRTUAL_SUPERVISOR_ECALL) sbiCall(vcpu);
-  else if (cause == CAUSE_LOAD_GUEST_PAGE_FAULT || cause == CAUSE_STORE_GUEST_PAGE_FAULT || cause == CAUSE_FETCH_GUEST_PAGE_FAULT) guestPageFault(vcpu, cause);
+  else if (
+    cause == CAUSE_LOAD_GUEST_PAGE_FAULT ||
+    cause == CAUSE_STORE_GUEST_PAGE_FAULT ||
+    cause == CAUSE_FETCH_GUEST_PAGE_FAULT
+  )
+    guestPageFault(vcpu, cause);
   else if (<i64>cause < 0) interrupted(vcpu, hart, cause);
   else instructionExit(vcpu, hart, cause);
 }

@@ -54,17 +54,29 @@ export async function buildHypervisor(options: BuildOptions = {}): Promise<Hyper
   const outDir = options.outDir ?? path.join(REPO, "build/typeone");
   await mkdir(outDir, { recursive: true });
   const inputs = await hashInputs(options.defines ?? []);
-  const result = { elf: path.join(outDir, "typeone.elf"), image: path.join(outDir, "typeone.bin"), wasm: path.join(outDir, "core.wasm") };
+  const result = {
+    elf: path.join(outDir, "typeone.elf"),
+    image: path.join(outDir, "typeone.bin"),
+    wasm: path.join(outDir, "core.wasm"),
+  };
   const stamp = path.join(outDir, "stamp.json");
-  const previous = await readFile(stamp, "utf8").then((text) => JSON.parse(text) as { inputs: string; id: string }, () => null);
-  if (previous?.inputs === inputs && (await stat(result.image).catch(() => null))) return { ...result, id: previous.id };
+  const previous = await readFile(stamp, "utf8").then(
+    (text) => JSON.parse(text) as { inputs: string; id: string },
+    () => null,
+  );
+  if (previous?.inputs === inputs && (await stat(result.image).catch(() => null)))
+    return { ...result, id: previous.id };
 
   const { wasm } = await compileAssemblyScript({ entry: "core/main.ts", outDir, name: "core" });
   const source = await wasmToC(wasm, "core");
   await writeFile(path.join(outDir, "core.c"), source);
   await writeFile(path.join(outDir, "offsets.h"), await offsetsHeader("runtime/offsets.ts"));
   const id = createHash("sha256").update(source).update(inputs).digest("hex").slice(0, 16);
-  await link(outDir, result.elf, [`-DBUILD_ID="${id}"`, `-DLINEAR_BYTES=${initialLinearBytes(wasm)}`, ...(options.defines ?? [])]);
+  await link(outDir, result.elf, [
+    `-DBUILD_ID="${id}"`,
+    `-DLINEAR_BYTES=${initialLinearBytes(wasm)}`,
+    ...(options.defines ?? []),
+  ]);
   await tool("objcopy", ["-O", "binary", result.elf, result.image]);
   await writeFile(stamp, JSON.stringify({ inputs, id }));
   return { ...result, id };
@@ -74,15 +86,37 @@ export async function buildHypervisor(options: BuildOptions = {}): Promise<Hyper
 async function link(outDir: string, elf: string, defines: readonly string[]): Promise<void> {
   const runtime = path.join(REPO, "runtime/riscv64");
   const include = [`-I${outDir}`, `-I${runtime}`];
-  await tool("gcc", [...CFLAGS, "-fwhole-program", ...include, ...defines, "-c", path.join(runtime, "main.c"), "-o", path.join(outDir, "main.o")]);
+  await tool("gcc", [
+    ...CFLAGS,
+    "-fwhole-program",
+    ...include,
+    ...defines,
+    "-c",
+    path.join(runtime, "main.c"),
+    "-o",
+    path.join(outDir, "main.o"),
+  ]);
   await tool("gcc", [...CFLAGS, ...include, "-c", path.join(runtime, "entry.S"), "-o", path.join(outDir, "entry.o")]);
   let table = "";
   for (let pass = 0; ; pass++) {
-    await writeFile(path.join(outDir, "symbols.S"), `.section .symbols, "a"\n.balign 4\n.globl _symbols\n${table || "_symbols: .word 0\n"}`);
+    await writeFile(
+      path.join(outDir, "symbols.S"),
+      `.section .symbols, "a"\n.balign 4\n.globl _symbols\n${table || "_symbols: .word 0\n"}`,
+    );
     await tool("gcc", [
-      ...CFLAGS, "-nostdlib", "-static", "-Wl,--build-id=none", "-Wl,--no-warn-rwx-segments", "-Wl,-z,max-page-size=4096",
-      "-T", path.join(runtime, "link.ld"), "-o", elf,
-      path.join(outDir, "entry.o"), path.join(outDir, "main.o"), path.join(outDir, "symbols.S"),
+      ...CFLAGS,
+      "-nostdlib",
+      "-static",
+      "-Wl,--build-id=none",
+      "-Wl,--no-warn-rwx-segments",
+      "-Wl,-z,max-page-size=4096",
+      "-T",
+      path.join(runtime, "link.ld"),
+      "-o",
+      elf,
+      path.join(outDir, "entry.o"),
+      path.join(outDir, "main.o"),
+      path.join(outDir, "symbols.S"),
     ]);
     const next = symbolTable((await tool("nm", ["-n", elf])).stdout);
     if (next === table) return;
@@ -98,7 +132,9 @@ export async function offsetsHeader(entry: string): Promise<string> {
   const imports: Record<string, Record<string, () => number>> = {};
   for (const { module: from, name } of WebAssembly.Module.imports(module)) (imports[from] ??= {})[name] = () => 0;
   const { exports } = await WebAssembly.instantiate(module, imports);
-  const rows = Object.entries(exports).filter(([name, value]) => name === name.toUpperCase() && value instanceof WebAssembly.Global);
+  const rows = Object.entries(exports).filter(
+    ([name, value]) => name === name.toUpperCase() && value instanceof WebAssembly.Global,
+  );
   return `// Made from ${entry}.\n#pragma once\n${rows.map(([name, value]) => `#define ${name} ${(value as WebAssembly.Global).value}\n`).join("")}`;
 }
 

@@ -32,13 +32,17 @@ export function lower(source: string, header: string, name: string): string {
   const body = withoutHostedParts(source, name);
   return [
     "/* Made from TypeScript by packages/toolchain. */",
-    [...instance.matchAll(/struct w2c_\w+\* w2c_(\w+)_instance;/g)].map((match) => `struct w2c_${match[1]};`).join("\n"),
+    [...instance.matchAll(/struct w2c_\w+\* w2c_(\w+)_instance;/g)]
+      .map((match) => `struct w2c_${match[1]};`)
+      .join("\n"),
     instance.replace("wasm_rt_memory_t w2c_memory;", "").replaceAll("wasm_rt_funcref_table_t", "function_table"),
     imports.map((prototype) => `static ${prototype}`).join("\n"),
     inStandaloneTerms(body, name),
     startFunction(source, name),
     // A module without tables or data has no such functions; the shim calls them all the same.
-    ...["init_tables", "init_memories", "init_globals"].filter((part) => !body.includes(`void ${part}(`)).map((part) => `static void ${part}(w2c_${name}* instance) {}`),
+    ...["init_tables", "init_memories", "init_globals"]
+      .filter((part) => !body.includes(`void ${part}(`))
+      .map((part) => `static void ${part}(w2c_${name}* instance) {}`),
   ].join("\n");
 }
 
@@ -49,8 +53,12 @@ function withoutHostedParts(source: string, name: string): string {
   const instantiate = source.indexOf("static void init_instance_import(");
   const queries = source.indexOf(`wasm_rt_func_type_t wasm2c_${name}_get_func_type(`);
   const functions = source.indexOf("\n}\n", queries) + 3;
-  if (instantiate < 0 || queries < 0) throw new Error("wasm2c's output has no instantiate section where it was expected");
-  return withoutSegue(source.slice(start, instantiate) + source.slice(functions)).replace(/^\/\* export: 'memory' \*\/\n[\s\S]*?^}\n/m, "");
+  if (instantiate < 0 || queries < 0)
+    throw new Error("wasm2c's output has no instantiate section where it was expected");
+  return withoutSegue(source.slice(start, instantiate) + source.slice(functions)).replace(
+    /^\/\* export: 'memory' \*\/\n[\s\S]*?^}\n/m,
+    "",
+  );
 }
 
 /** `run_start`: calls the module's start function, if it has one, as instantiation would. */
@@ -77,20 +85,42 @@ function inStandaloneTerms(body: string, name: string): string {
   let text = body
     .replace(/(\w+_default32)\(&instance->w2c_memory, \(u64\)\(/g, "$1(AT(")
     .replace(/memory_fill(?:_default32)?\(&instance->w2c_memory, /g, "memory_fill_default32(0, ")
-    .replace(/memory_copy(?:_default32)?\(&instance->w2c_memory, &instance->w2c_memory, /g, "memory_copy_default32(0, 0, ")
+    .replace(
+      /memory_copy(?:_default32)?\(&instance->w2c_memory, &instance->w2c_memory, /g,
+      "memory_copy_default32(0, 0, ",
+    )
     .replace(/^\s*wasm_rt_allocate_memory\([^\n]*\n/gm, "")
     .replace(/LOAD_DATA\(instance->w2c_memory, /g, "LOAD_DATA(0, ")
-    .replace(/CALL_INDIRECT\(([^,]+), (\w+ \(\*\)\([^)]*\)), (\w+), (\w+), [^,()]+, /g, "CALL_INDIRECT($1, $2, $3, $4, instance, ")
-    .replace(/CALL_INDIRECT\(([^,]+), (\w+ \(\*\)\([^)]*\)), (\w+), (\w+), [^,()]+\)/g, "CALL_INDIRECT($1, $2, $3, $4, instance)");
-  text = text.replace(/static const wasm_elem_segment_expr_t (\w+)\[\] = \{\n([\s\S]*?)\};/g, (_all, id: string, rows: string) => {
-    const slots = rows.replace(/\{RefFunc, (\w+), \(wasm_rt_function_ptr_t\)(\w+), \{NULL\}, 0\}/g, "{$1, (any_function)$2}");
-    return `static const table_slot ${id}[] = {\n${slots}};`;
-  });
+    .replace(
+      /CALL_INDIRECT\(([^,]+), (\w+ \(\*\)\([^)]*\)), (\w+), (\w+), [^,()]+, /g,
+      "CALL_INDIRECT($1, $2, $3, $4, instance, ",
+    )
+    .replace(
+      /CALL_INDIRECT\(([^,]+), (\w+ \(\*\)\([^)]*\)), (\w+), (\w+), [^,()]+\)/g,
+      "CALL_INDIRECT($1, $2, $3, $4, instance)",
+    );
+  text = text.replace(
+    /static const wasm_elem_segment_expr_t (\w+)\[\] = \{\n([\s\S]*?)\};/g,
+    (_all, id: string, rows: string) => {
+      const slots = rows.replace(
+        /\{RefFunc, (\w+), \(wasm_rt_function_ptr_t\)(\w+), \{NULL\}, 0\}/g,
+        "{$1, (any_function)$2}",
+      );
+      return `static const table_slot ${id}[] = {\n${slots}};`;
+    },
+  );
   text = text
-    .replace(/^\s*wasm_rt_allocate_funcref_table\(&([^,]+), (\d+), \d+\);/gm, "  $1.size = $2;\n  _Static_assert($2 <= TABLE_SLOTS, \"raise TABLE_SLOTS in runtime/wasm.h\");")
-    .replace(/^\s*funcref_table_init\(&([^,]+), (\w+), (\d+), (\d+)u, 0, (\d+), instance\);/gm, "  for (u32 i = 0; i < $3; i++) $1.data[$4 + i] = $2[i];");
+    .replace(
+      /^\s*wasm_rt_allocate_funcref_table\(&([^,]+), (\d+), \d+\);/gm,
+      '  $1.size = $2;\n  _Static_assert($2 <= TABLE_SLOTS, "raise TABLE_SLOTS in runtime/wasm.h");',
+    )
+    .replace(
+      /^\s*funcref_table_init\(&([^,]+), (\w+), (\d+), (\d+)u, 0, (\d+), instance\);/gm,
+      "  for (u32 i = 0; i < $3; i++) $1.data[$4 + i] = $2[i];",
+    );
   const left = text.match(/w2c_memory\b|wasm_rt_\w+/);
-  if (left) throw new Error(`wasm2c's output has a form that lower.ts does not know: ${contextOf(text, left[0])} (${name})`);
+  if (left)
+    throw new Error(`wasm2c's output has a form that lower.ts does not know: ${contextOf(text, left[0])} (${name})`);
   return text;
 }
 

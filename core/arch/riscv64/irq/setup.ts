@@ -13,4 +13,3 @@ export function setUpInterrupts(fdt: usize): i32 {
   const status = discoverHostIrq(fdt, changetype<HostIrqInfo>(info));
   return status == Status.Ok ? hostIrqInit(changetype<HostIrqInfo>(info)) : status;
 }
-

@@ -45,6 +45,7 @@ export function sbiBase(vcpu: Vcpu): void {
   else if (func == SBI_BASE_PROBE_EXT) succeed(vcpu, hasExtension(vcpu.x10));
   else if (func == SBI_BASE_GET_IMP_ID) succeed(vcpu, IMPLEMENTATION_ID);
   else if (func == SBI_BASE_GET_IMP_VERSION) succeed(vcpu, IMPLEMENTATION_VERSION);
-  else if (func == SBI_BASE_GET_MVENDORID || func == SBI_BASE_GET_MARCHID || func == SBI_BASE_GET_MIMPID) succeed(vcpu, 0);
+  else if (func == SBI_BASE_GET_MVENDORID || func == SBI_BASE_GET_MARCHID || func == SBI_BASE_GET_MIMPID)
+    succeed(vcpu, 0);
   else failWith(vcpu, SBI_ERR_NOT_SUPPORTED);
 }

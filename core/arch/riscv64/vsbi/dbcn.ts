@@ -8,7 +8,12 @@ import { acquire, release } from "../../../lib/lock";
 import { Status } from "../../../lib/status";
 import { inGuestRam, readGuest, writeGuest } from "../../../guest/memory";
 import { Vcpu } from "../../../guest/vcpu";
-import { SBI_DBCN_CONSOLE_READ, SBI_DBCN_CONSOLE_WRITE, SBI_DBCN_CONSOLE_WRITE_BYTE, SBI_ERR_NOT_SUPPORTED } from "../sbi-spec";
+import {
+  SBI_DBCN_CONSOLE_READ,
+  SBI_DBCN_CONSOLE_WRITE,
+  SBI_DBCN_CONSOLE_WRITE_BYTE,
+  SBI_ERR_NOT_SUPPORTED,
+} from "../sbi-spec";
 import { failWith, invalid, succeed } from "./result";
 
 /** Bytes that one call moves at most. */

@@ -82,7 +82,9 @@ function hartSuspend(vcpu: Vcpu): void {
     vcpu.resetOnWake = 1;
     suspendCurrentVcpu(vcpu);
   } else {
-    const platform = (kind >= SBI_HSM_SUSPEND_RET_PLATFORM && kind <= SBI_HSM_SUSPEND_RET_LAST) || kind >= SBI_HSM_SUSPEND_NON_RET_PLATFORM;
+    const platform =
+      (kind >= SBI_HSM_SUSPEND_RET_PLATFORM && kind <= SBI_HSM_SUSPEND_RET_LAST) ||
+      kind >= SBI_HSM_SUSPEND_NON_RET_PLATFORM;
     if (platform) failWith(vcpu, SBI_ERR_NOT_SUPPORTED);
     else invalid(vcpu);
   }

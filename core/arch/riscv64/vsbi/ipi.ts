@@ -18,7 +18,7 @@ export function sbiIpi(vcpu: Vcpu): void {
     invalid(vcpu);
     return;
   }
-  const self = <u64>1 << <u64>vcpu.index;
+  const self = (<u64>1) << (<u64>vcpu.index);
   if (mask & self) {
     hw.csrSet(CSR_HVIP, HVIP_VSSIP);
     mask &= ~self;

@@ -10,7 +10,7 @@ export const BAD_MASK: u64 = u64.MAX_VALUE;
 /** Bit i for vCPU i, or BAD_MASK. */
 export function vcpuMask(guest: Guest, mask: u64, base: u64): u64 {
   const count = <u64>guest.vcpuCount;
-  if (base == SBI_HART_MASK_BASE_ALL) return (<u64>1 << count) - 1;
+  if (base == SBI_HART_MASK_BASE_ALL) return ((<u64>1) << count) - 1;
   if (base >= count || mask >> (count - base) != 0) return BAD_MASK;
   return mask << base;
 }

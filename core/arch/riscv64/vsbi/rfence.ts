@@ -39,7 +39,7 @@ export function sbiRfence(vcpu: Vcpu): void {
     failWith(vcpu, SBI_ERR_INVALID_ADDRESS);
     return;
   }
-  const self = <u64>1 << <u64>vcpu.index;
+  const self = (<u64>1) << (<u64>vcpu.index);
   if (mask & self) fenceHere(vcpu, func);
   if (mask & ~self) fenceOthers(vcpu.guest, mask & ~self, func == SBI_RFENCE_FENCE_I ? REQUEST_FENCE_I : REQUEST_FENCE);
   succeed(vcpu, 0);
@@ -84,7 +84,7 @@ function fenceRemotely(target: Vcpu, hart: u64, request: u32): void {
     return;
   }
   const own = hw.csrRead(CSR_HGATP);
-  hw.csrWrite(CSR_HGATP, (own & ~HGATP_VMID_MASK) | (<u64>target.loadedVmid << HGATP_VMID_SHIFT));
+  hw.csrWrite(CSR_HGATP, (own & ~HGATP_VMID_MASK) | ((<u64>target.loadedVmid) << HGATP_VMID_SHIFT));
   hw.sbi(<u32>SBI_EXT_RFENCE, <u32>SBI_RFENCE_HFENCE_VVMA, 1, hart, 0);
   hw.csrWrite(CSR_HGATP, own);
 }

@@ -1,9 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 // The SBI that a guest sees: one file per extension, one place that finds it. Trap context, registers already saved.
 // A call changes a0 and a1 only. What is not here answers NOT_SUPPORTED, without a word in the log. @spec sbi §3
-import { countExit, EXIT_SBI_BASE, EXIT_SBI_CONSOLE, EXIT_SBI_FENCE, EXIT_SBI_HSM, EXIT_SBI_IPI, EXIT_SBI_OTHER, EXIT_SBI_RESET, EXIT_SBI_TIMER } from "../../../guest/exit";
+import {
+  countExit,
+  EXIT_SBI_BASE,
+  EXIT_SBI_CONSOLE,
+  EXIT_SBI_FENCE,
+  EXIT_SBI_HSM,
+  EXIT_SBI_IPI,
+  EXIT_SBI_OTHER,
+  EXIT_SBI_RESET,
+  EXIT_SBI_TIMER,
+} from "../../../guest/exit";
 import { Vcpu } from "../../../guest/vcpu";
-import { SBI_ERR_NOT_SUPPORTED, SBI_EXT_BASE, SBI_EXT_DBCN, SBI_EXT_HSM, SBI_EXT_IPI, SBI_EXT_RFENCE, SBI_EXT_SRST, SBI_EXT_TIME } from "../sbi-spec";
+import {
+  SBI_ERR_NOT_SUPPORTED,
+  SBI_EXT_BASE,
+  SBI_EXT_DBCN,
+  SBI_EXT_HSM,
+  SBI_EXT_IPI,
+  SBI_EXT_RFENCE,
+  SBI_EXT_SRST,
+  SBI_EXT_TIME,
+} from "../sbi-spec";
 import { sbiBase } from "./base";
 import { sbiDbcn } from "./dbcn";
 import { sbiHsm } from "./hsm";
