@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// What quickLoad's test needs: the bus's fixtures and a vCPU's fields. Compiled only into test modules.
+import { EXIT_KINDS, EXIT_MMIO_LOAD, TRAIL_LENGTH, TrailEntry } from "../../guest/exit";
+import { Guest } from "../../guest/guest";
+import { Vcpu } from "../../guest/vcpu";
+import { allocate } from "../../mem/arena";
+import { vcpuOf } from "../../mmio/bus.testing";
+
+export * from "../../mmio/bus.testing";
+export { quickLoad } from "./quick-load";
+
+export const X0: u32 = offsetof<Vcpu>("hart");
+export const PC: u32 = offsetof<Vcpu>("pc");
+
+/** vCPU 0 of a guest from testGuest, able to count its exits. */
+export function testVcpu(guest: Guest): usize {
+  const vcpu = changetype<Vcpu>(vcpuOf(guest, 0));
+  vcpu.guest = guest;
+  vcpu.exits = allocate(EXIT_KINDS * 8);
+  vcpu.trail = allocate(TRAIL_LENGTH * offsetof<TrailEntry>());
+  return changetype<usize>(vcpu);
+}
+
+export function loadsCounted(vcpu: Vcpu): u64 {
+  return load<u64>(vcpu.exits + EXIT_MMIO_LOAD * 8);
+}
