@@ -21,9 +21,9 @@ import {
   endLine,
   FOCUS_HOST,
   lockConsole,
-  outByte,
   outFlush,
   outNumber,
+  outRaw,
   outputFocus,
   outRoom,
   outText,
@@ -200,10 +200,10 @@ function allowance(console: Console, wanted: u32): u32 {
 function moveRaw(console: Console): void {
   const scroll = console.scroll;
   if (console.lost != 0 && outRoom() > RESERVE) tellLost(console);
-  while (ringCount(scroll) != 0 && outRoom() > RESERVE) outByte(ringTake(scroll));
+  while (ringCount(scroll) != 0 && outRoom() > RESERVE) outRaw(ringTake(scroll));
   if (ringCount(scroll) != 0) return;
   const count = allowance(console, ringCount(console.tx));
-  for (let i: u32 = 0; i < count; i++) outByte(ringTake(console.tx));
+  for (let i: u32 = 0; i < count; i++) outRaw(ringTake(console.tx));
   limitSpend(console.limit, count);
 }
 
