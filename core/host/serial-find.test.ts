@@ -2,6 +2,7 @@
 // serial-find.ts on QEMU's trees and on small ones of every shape: which UART, where, how its registers lie.
 import { readFile } from "node:fs/promises";
 import path from "node:path";
+import { cells, FdtNode, FdtTree, node, type PropertyInput, serialize } from "@typeone/fdt";
 import { loadUnit, type UnitModule } from "@typeone/sim";
 import { beforeAll, describe, expect, it } from "vitest";
 
@@ -16,59 +17,9 @@ beforeAll(async () => {
   info = unit.scratch(0x1000);
 });
 
-type Value = number[] | string | string[] | true;
-interface Node {
-  [name: string]: Value | Node;
-}
+type Properties = Record<string, PropertyInput>;
 
-/** A flattened tree: properties are cell lists, strings, string lists, or `true` for empty. */
-function blob(root: Node): Buffer {
-  const strings: string[] = [];
-  const parts: Buffer[] = [];
-  const cells = (...values: number[]) =>
-    Buffer.concat(values.map((value) => (([b]) => b!)([Buffer.from(new Uint32Array([value]).buffer).swap32()])));
-  const padded = (bytes: Buffer) => Buffer.concat([bytes, Buffer.alloc(-bytes.length & 3)]);
-  const put = (name: string, node: Node) => {
-    parts.push(cells(1), padded(Buffer.from(`${name}\0`)));
-    for (const [key, value] of Object.entries(node).filter(
-      ([, value]) => typeof value !== "object" || Array.isArray(value),
-    )) {
-      const data =
-        value === true
-          ? Buffer.alloc(0)
-          : typeof value === "string"
-            ? Buffer.from(`${value}\0`)
-            : typeof (value as unknown[])[0] === "string"
-              ? Buffer.from(`${(value as string[]).join("\0")}\0`)
-              : cells(...(value as number[]));
-      let at = strings.join("").length;
-      const known = strings.indexOf(`${key}\0`);
-      if (known >= 0) at = strings.slice(0, known).join("").length;
-      else strings.push(`${key}\0`);
-      parts.push(cells(3, data.length, at), padded(data));
-    }
-    for (const [key, value] of Object.entries(node))
-      if (typeof value === "object" && !Array.isArray(value)) put(key, value);
-    parts.push(cells(2));
-  };
-  put("", root);
-  parts.push(cells(9));
-  const structure = Buffer.concat(parts);
-  const text = Buffer.from(strings.join(""));
-  const head = cells(
-    0xd00dfeed,
-    56 + structure.length + text.length,
-    56,
-    56 + structure.length,
-    40,
-    17,
-    16,
-    0,
-    text.length,
-    structure.length,
-  );
-  return Buffer.concat([head, Buffer.alloc(16), structure, text]);
-}
+const blob = (root: FdtNode): Buffer => Buffer.from(serialize(new FdtTree(root)));
 
 function find(tree: Buffer) {
   unit.bytes().fill(0, fdt, fdt + 0x20000);
@@ -90,18 +41,21 @@ function find(tree: Buffer) {
   };
 }
 
-const uart = (more: Node = {}): Node => ({
-  compatible: "ns16550a",
-  reg: [0x1000, 0x100],
-  "clock-frequency": [1843200],
-  ...more,
-});
-const soc = (nodes: Node, chosen?: Node): Node => ({
-  "#address-cells": [1],
-  "#size-cells": [1],
-  ...(chosen ? { chosen } : {}),
-  soc: { "#address-cells": [1], "#size-cells": [1], ranges: true, ...nodes },
-});
+const uart = (address: number, more: Properties = {}): FdtNode =>
+  node(`serial@${address.toString(16)}`, {
+    compatible: "ns16550a",
+    reg: cells(address, 0x100),
+    "clock-frequency": 1843200,
+    ...more,
+  });
+
+/** A machine with these devices; `stdout` is /chosen's stdout-path. */
+const machine = (devices: FdtNode[], stdout?: string, more: FdtNode[] = []): FdtNode =>
+  node("", { "#address-cells": 1, "#size-cells": 1 }, [
+    node("chosen", { "stdout-path": stdout }),
+    ...more,
+    node("soc", { "#address-cells": 1, "#size-cells": 1, ranges: true }, devices),
+  ]);
 
 describe("findSerial", () => {
   it.each([
@@ -125,9 +79,9 @@ describe("findSerial", () => {
   });
 
   it("takes the one that stdout-path names, with its rate, and reads how its registers lie", () => {
-    const second = uart({ reg: [0x2000, 0x1000], "reg-shift": [2], "reg-io-width": [4], "reg-offset": [0x100] });
-    const tree = soc({ "serial@1000": uart(), "serial@2000": second }, { "stdout-path": "/soc/serial@2000:115200n8" });
-    expect(find(blob(tree))).toMatchObject({
+    const lie = { reg: cells(0x2000, 0x1000), "reg-shift": 2, "reg-io-width": 4, "reg-offset": 0x100 };
+    const both = [uart(0x1000), uart(0x2000, lie)];
+    expect(find(blob(machine(both, "/soc/serial@2000:115200n8")))).toMatchObject({
       status: 0,
       hpa: 0x2000n,
       offset: 0x100n,
@@ -135,41 +89,36 @@ describe("findSerial", () => {
       width: 4,
       baud: 115200,
     });
-    const alias = { ...tree, aliases: { serial7: "/soc/serial@1000" }, chosen: { "stdout-path": "serial7:9600" } };
-    expect(find(blob(alias))).toMatchObject({ status: 0, hpa: 0x1000n, shift: 0, width: 1, baud: 9600 });
+    const aliases = node("aliases", { serial7: "/soc/serial@1000" });
+    const named = machine([uart(0x1000), uart(0x2000, lie)], "serial7:9600", [aliases]);
+    expect(find(blob(named))).toMatchObject({ status: 0, hpa: 0x1000n, shift: 0, width: 1, baud: 9600 });
   });
 
   it("passes over what is not ours, and keeps firmware's rate where the clock is unknown", () => {
-    const tree = soc(
-      {
-        "other@500": { compatible: "arm,pl011", reg: [0x500, 0x100] },
-        "serial@900": uart({ reg: [0x900, 8], status: "disabled" }),
-        "serial@1000": uart({ "clock-frequency": [0] }),
-      },
-      { "stdout-path": "/soc/other@500:115200" },
-    );
-    expect(find(blob(tree))).toMatchObject({ status: 0, hpa: 0x1000n, baud: 0 });
-    expect(find(blob(soc({ "other@500": { compatible: "arm,pl011", reg: [0x500, 0x100] } }))).status).toBe(-3);
-    const none = soc({ "serial@1000": uart({ "clock-frequency": [0] }) }, { "stdout-path": "/soc/serial@1000:115200" });
-    expect(find(blob(none))).toMatchObject({ status: 0, baud: 0 });
+    const other = () => node("other@500", { compatible: "arm,pl011", reg: cells(0x500, 0x100) });
+    const mixed = machine([other(), uart(0x900, { status: "disabled" }), uart(0x1000)], "/soc/other@500:115200");
+    expect(find(blob(mixed))).toMatchObject({ status: 0, hpa: 0x1000n, baud: 0 });
+    expect(find(blob(machine([other()]))).status).toBe(-3);
+    const clockless = machine([uart(0x1000, { "clock-frequency": 0 })], "/soc/serial@1000:115200");
+    expect(find(blob(clockless))).toMatchObject({ status: 0, baud: 0 });
   });
 
   it.each([
-    ["a window too small for its registers", { "reg-shift": [2], reg: [0x1000, 0x1c] }],
-    ["an offset beyond its window", { "reg-offset": [0xfa] }],
-    ["a width that we cannot do", { "reg-io-width": [2] }],
-    ["wide registers too close", { "reg-io-width": [4] }],
-    ["registers far apart", { "reg-shift": [40] }],
-    ["an unaligned wide window", { "reg-io-width": [4], "reg-shift": [2], reg: [0x1002, 0x100] }],
-    ["no reg", { reg: true as const }],
+    ["a window too small for its registers", { "reg-shift": 2, reg: cells(0x1000, 0x1c) }],
+    ["an offset beyond its window", { "reg-offset": 0xfa }],
+    ["a width that we cannot do", { "reg-io-width": 2 }],
+    ["wide registers too close", { "reg-io-width": 4 }],
+    ["registers far apart", { "reg-shift": 40 }],
+    ["an unaligned wide window", { "reg-io-width": 4, "reg-shift": 2, reg: cells(0x1002, 0x100) }],
+    ["no reg", { reg: true }],
   ])("refuses %s", (_, change) => {
-    expect(find(blob(soc({ "serial@1000": uart(change as Node) }))).status).toBe(-7);
+    expect(find(blob(machine([uart(0x1000, change as Properties)]))).status).toBe(-7);
   });
 
   it.each(["", "115200x", "0", "99999999999999999999", "9n8", ":"])(
     "ignores a rate that makes no sense: %j",
     (rate) => {
-      const tree = soc({ "serial@1000": uart() }, { "stdout-path": `/soc/serial@1000:${rate}` });
+      const tree = machine([uart(0x1000)], `/soc/serial@1000:${rate}`);
       const baud = rate === "115200x" ? 115200 : 0;
       expect(find(blob(tree))).toMatchObject({ status: 0, hpa: 0x1000n, baud });
     },
