@@ -8,6 +8,7 @@ import { Vcpu, REQUEST_EXTERNAL, REQUEST_FENCE, REQUEST_FENCE_I, REQUEST_SOFT, R
 import { Entity } from "../../sched/entity";
 import { schedWake } from "../../sched/sched";
 import { askHart } from "../../sched/harts";
+import { hostHasSstc } from "./timer";
 import {
   CSR_HSTATUS,
   CSR_HVIP,
@@ -57,11 +58,10 @@ export function vcpuSendSoft(vcpu: Vcpu): void {
 
 /** The timer of a vCPU whose own compare register cannot fire has expired (host/timers.ts). */
 export function vcpuTimerExpired(entity: Entity): void {
-  vcpuRequestTimer(changetype<Vcpu>(entity));
-}
-
-function vcpuRequestTimer(vcpu: Vcpu): void {
-  if (isHere(vcpu)) hw.csrSet(CSR_HVIP, HVIP_VSTIP);
+  const vcpu = changetype<Vcpu>(entity);
+  // With Sstc its own compare register says so as soon as it is on a hart again; to wake it is enough.
+  if (hostHasSstc()) schedWake(vcpu);
+  else if (isHere(vcpu)) hw.csrSet(CSR_HVIP, HVIP_VSTIP);
   else vcpuRequest(vcpu, REQUEST_TIMER);
 }
 

@@ -28,6 +28,7 @@ import {
   CSR_VSTVAL,
   CSR_VSTVEC,
   HGATP_VMID_SHIFT,
+  SIE_STIE,
 } from "./csr";
 
 /** Takes the vCPU's state out of this hart. Its timer, if it has one running, goes on as a host timer. */
@@ -48,7 +49,8 @@ export function unloadVcpu(vcpu: Vcpu, hart: Hart): void {
   vcpu.senvcfg = hw.csrRead(CSR_SENVCFG);
   if (hostHasSstc()) {
     vcpu.timer = hw.csrRead(CSR_VSTIMECMP);
-    armClock(vcpu);
+    // A guest that masks its timer must not be woken by it: the deadline may be long past.
+    if (vcpu.vsie & SIE_STIE) armClock(vcpu);
   }
   hart.loaded = 0;
   schedUnloaded(vcpu);

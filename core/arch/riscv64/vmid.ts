@@ -28,28 +28,30 @@ export function vmidGeneration(): u32 {
   return generation;
 }
 
-/** Gives the guest an id of the current generation and makes this hart fit to use it. Call before hgatp is loaded. */
-export function useVmid(guest: Guest, hart: Hart): void {
+/** The guest's id, of the current generation, with this hart fit to use it. Call before hgatp is loaded. */
+export function useVmid(guest: Guest, hart: Hart): u32 {
+  acquire(changetype<Lock>(lock));
   if (guest.vmidGeneration != generation) renew(guest);
-  if (hart.vmidGeneration != generation) {
+  const vmid = guest.vmid;
+  const current = generation;
+  release(changetype<Lock>(lock));
+  if (hart.vmidGeneration != current) {
+    hart.vmidGeneration = current;
     hw.fenceStage2All();
     hw.fenceGuest(-1);
-    hart.vmidGeneration = generation;
   }
+  return vmid;
 }
 
+/** An id that nobody has in this generation, or the first of a new one. */
 function renew(guest: Guest): void {
-  acquire(changetype<Lock>(lock));
-  if (guest.vmidGeneration != generation) {
-    if (next >= limit) {
-      generation += 1;
-      next = limit > 1 ? 1 : 0;
-    }
-    guest.vmid = next;
-    next += 1;
-    guest.vmidGeneration = generation;
+  if (next >= limit) {
+    generation += 1;
+    next = limit > 1 ? 1 : 0;
   }
-  release(changetype<Lock>(lock));
+  guest.vmid = next;
+  next += 1;
+  guest.vmidGeneration = generation;
 }
 
 /**
