@@ -10,7 +10,7 @@ import { CoreFdt, Status } from "../../packages/fdt/test/core.ts";
 let core: CoreFdt;
 beforeAll(async () => {
   core = new CoreFdt(await loadUnit("core/fdt/read.ts"));
-});
+}, 180_000);
 
 const small = () => new FdtTree(node("", { a: 1 }, [node("b", { c: "x", d: 2n }), node("e")]));
 
@@ -101,6 +101,23 @@ describe("fdtCheck", () => {
     }
   });
 
+  it.each([
+    ["a token cut", [1, 0]],
+    ["a property's header cut", [1, 0, 3]],
+    ["a property's header cut later", [1, 0, 3, 0]],
+    ["a name cut", [1, 0, 1, 0x6e6e_6e6e]],
+  ])("does not look behind the end of memory for %s", (_, tokens) => {
+    const blob = new Uint8Array((60 + tokens.length * 4 + 7) & ~7);
+    const structureAt = blob.length - tokens.length * 4;
+    const view = new DataView(blob.buffer);
+    const header = [0xd00dfeed, blob.length, structureAt, 56, 40, 17, 16, 0, 2, tokens.length * 4];
+    [...header, 0, 0, 0, 0, 0x6100_0000].forEach((value, i) => view.setUint32(i * 4, value));
+    tokens.forEach((value, i) => view.setUint32(structureAt + i * 4, value));
+    const at = core.unit.memory.buffer.byteLength - blob.length;
+    core.unit.bytes().set(blob, at);
+    expect(core.call("fdtCheck", at, blob.length)).toBe(Status.Malformed);
+  });
+
   const edited = (edit: (view: DataView) => void) => {
     const blob = serialize(small());
     edit(new DataView(blob.buffer));
@@ -155,6 +172,11 @@ describe("fdtCheck", () => {
     ["data that wraps", Status.Malformed, structure(BEGIN, 0, PROP, 0xffff_fff4, 0, END_NODE, END)],
     ["a property name outside", Status.Malformed, structure(BEGIN, 0, PROP, 0, 5, END_NODE, END)],
     ["a property name far outside", Status.Malformed, structure(BEGIN, 0, PROP, 0, 0xffff_ffff, END_NODE, END)],
+    [
+      "a property name that wraps into the structure",
+      Status.Malformed,
+      structure(BEGIN, 0, PROP, 0, 0xffff_fff0, BEGIN, N, END_NODE, END_NODE, END),
+    ],
     ["a property name without NUL", Status.Malformed, structure(BEGIN, 0, PROP, 0, 4, END_NODE, END)],
     ["an empty property name", Status.Malformed, structure(BEGIN, 0, PROP, 0, 1, END_NODE, END)],
     [

@@ -11,7 +11,7 @@ import { hasTool, QEMU_MACHINES, qemuTree } from "../../packages/fdt/test/tools.
 let core: CoreFdt;
 beforeAll(async () => {
   core = new CoreFdt(await loadUnit("core/fdt/read.ts"));
-});
+}, 180_000);
 
 const load = (root: FdtNode) => expect(core.load(serialize(new FdtTree(root)))).toBe(Status.Ok);
 const U32_MAX = 0xffff_ffff;

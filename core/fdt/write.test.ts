@@ -25,7 +25,7 @@ beforeAll(async () => {
   writer = core.unit.scratch(64);
   buffer = core.unit.scratch(CAPACITY + 2 * GUARD) + GUARD;
   data = core.unit.scratch(CAPACITY);
-});
+}, 180_000);
 
 /** Calls a writer function on the one writer. */
 const write = (name: string, ...args: (number | bigint | string)[]) => core.call(name, writer, ...args);
