@@ -3,7 +3,7 @@
 // that are a console only. Compiled only into test modules; no part of the hypervisor imports it.
 import { allocate, arenaInit } from "../mem/arena";
 import { acquire, Lock, LOCK_SIZE, lockInit, RANK_GUEST, release } from "../lib/lock";
-import { printInit } from "../lib/print";
+import { print, printDec, printInit } from "../lib/print";
 import { ringPut, ringTake } from "../lib/ring";
 import { KIND_WORKER } from "../sched/entity";
 import { schedInit, schedNext } from "../sched/sched";
@@ -17,7 +17,6 @@ import { SerialInfo } from "./serial-find";
 
 export { focusConsole, pollInput, serialInterrupt } from "./mux";
 export { outputFocus } from "./output";
-export { print, printAbandon, printDec, printHex, printText, logByte, logStart } from "../lib/print";
 export { timersExpire, timersNext } from "./timers";
 
 /** What consoleEvent of the bus would see: calls so far, by kind. */
@@ -91,6 +90,13 @@ export function testDetach(number: u32): void {
   acquire(console.lock);
   detachConsole(console);
   release(console.lock);
+}
+
+/** The hypervisor says something. */
+export function testSay(value: u64): void {
+  print("value ");
+  printDec(value);
+  print("\n");
 }
 
 /** Runs workers until none has anything to do, at most `most` pieces; answers how many it was. */
