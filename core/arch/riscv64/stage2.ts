@@ -42,7 +42,8 @@ export function stage2Hgatp(root: usize): u64 {
 
 /** Guest-physical addresses at or above this do not exist. */
 export function stage2Limit(): u64 {
-  return (<u64>1) << (<u64>(12 + 9 * levels + 2));
+  const bits: u64 = 12 + 9 * levels + 2;
+  return (<u64>1) << bits;
 }
 
 export function stage2ModeBits(): u32 {
@@ -85,7 +86,8 @@ export function newRoot(): usize {
 
 /** Bytes that one entry of a table at `level` (0 = 4 KiB leaves) covers. */
 function span(level: u32): u64 {
-  return (<u64>1) << (<u64>(12 + 9 * level));
+  const bits: u64 = 12 + 9 * level;
+  return (<u64>1) << bits;
 }
 
 function entryAt(table: usize, gpa: u64, level: u32): usize {
