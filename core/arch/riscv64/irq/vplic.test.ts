@@ -46,11 +46,13 @@ function perform(write: boolean, offset: bigint, value = 0, width = 4): { status
   view.setUint32(access + 20, write ? 1 : 0, true);
   const before = unit.bytes().slice(plic, plic + 256);
   const peeked = BigInt(unit.exports["vplicPeek"]!(plic, offset, width)!);
-  expect(Buffer.compare(unit.bytes().subarray(plic, plic + 256), before)).toBe(0);
+  if (Buffer.compare(unit.bytes().subarray(plic, plic + 256), before) !== 0) throw new Error("a peek changed the PLIC");
   const status = call("vplicAccess", plic, access);
   // A load that can be peeked at is the same load; only a claim that takes something, or a refusal, cannot.
-  if (!write && peeked !== -1n) expect(unit.view().getBigUint64(access + 8, true)).toBe(peeked);
-  if (!write && peeked === -1n && status === HANDLED) expect(unit.view().getBigUint64(access + 8, true)).not.toBe(0n);
+  const value = unit.view().getBigUint64(access + 8, true);
+  if (!write && status === HANDLED && (peeked === -1n ? value === 0n : value !== peeked)) {
+    throw new Error(`peeked ${peeked} but loaded ${value} at ${offset}`);
+  }
   return { status, value: unit.view().getBigUint64(access + 8, true) };
 }
 const read = (offset: number): number => {
@@ -252,7 +254,7 @@ describe("PLIC against a model", () => {
         }
         expect(guardIntact(contexts)).toBe(true);
       }),
-      { numRuns: 200 },
+      { numRuns: 150 },
     );
   });
 });
