@@ -49,11 +49,11 @@ function perform(write: boolean, offset: bigint, value = 0, width = 4): { status
   if (Buffer.compare(unit.bytes().subarray(plic, plic + 256), before) !== 0) throw new Error("a peek changed the PLIC");
   const status = call("vplicAccess", plic, access);
   // A load that can be peeked at is the same load; only a claim that takes something, or a refusal, cannot.
-  const value = unit.view().getBigUint64(access + 8, true);
-  if (!write && status === HANDLED && (peeked === -1n ? value === 0n : value !== peeked)) {
-    throw new Error(`peeked ${peeked} but loaded ${value} at ${offset}`);
+  const loaded = unit.view().getBigUint64(access + 8, true);
+  if (!write && status === HANDLED && (peeked === -1n ? loaded === 0n : loaded !== peeked)) {
+    throw new Error(`peeked ${peeked} but loaded ${loaded} at ${offset}`);
   }
-  return { status, value: unit.view().getBigUint64(access + 8, true) };
+  return { status, value: loaded };
 }
 const read = (offset: number): number => {
   const answer = perform(false, BigInt(offset));
