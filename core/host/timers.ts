@@ -91,12 +91,13 @@ export function timerArm(timer: Timer, index: u32, deadline: u64): void {
     list = lockList(timer);
   }
   timer.deadline = deadline;
+  // Only a timer that its own expiry arms again has to wait for the next pass; passes of other lists mean nothing here.
+  if (timer.running != index + 1) timer.pass = 0;
   insert(list, timer);
   const earliest = list.head == changetype<usize>(timer);
   release(list);
-  if (!earliest) return;
   if (index == thisHart().index) timersProgram();
-  else askHart(index);
+  else if (earliest) askHart(index);
 }
 
 /**

@@ -34,6 +34,8 @@ export interface EntityFields {
 export class HartModel {
   time = 1000n;
   readonly harts: ModelHart[] = [];
+  /** Words that atomicOr touched, in order: wake-ups, among others. */
+  readonly ored: number[] = [];
   core!: Interleaver;
 
   static async create(harts: number): Promise<HartModel> {
@@ -90,6 +92,12 @@ export class HartModel {
       model.timerInterrupts += 1;
       this.core.call(hart, "timersExpire", this.time);
     }
+  }
+
+  /** Entities that were woken since the last call, in order; they must be among `entities`. */
+  woken(entities: readonly number[]): number[] {
+    const wake = this.constant("WAKE");
+    return this.ored.splice(0).flatMap((at) => (entities.includes(at - wake) ? [at - wake] : []));
   }
 
   /** The end of an exit: chooses anew if something asked for it; answers the entity to enter. */
@@ -174,7 +182,10 @@ export class HartModel {
       csrWrite: () => {
         throw new Error("these harts have no Sstc");
       },
-      atomicOr: (at, bits) => change(at, (old) => old | Number(bits)),
+      atomicOr: (at, bits) => {
+        this.ored.push(Number(at));
+        return change(at, (old) => old | Number(bits));
+      },
       atomicAnd: (at, bits) => change(at, (old) => old & Number(bits)),
       atomicAdd: (at, value) => change(at, (old) => old + Number(value)),
       atomicSwap: (at, value) => change(at, () => Number(value)),
