@@ -16,7 +16,6 @@ import {
   inStep,
   messageOf,
 } from "@typeone/host";
-import { buildHypervisor } from "@typeone/toolchain";
 
 export interface DemoPlan {
   readonly machine: MachineOptions;
@@ -40,6 +39,8 @@ async function build(progress: Progress): Promise<string> {
   const title = "build the hypervisor";
   return inStep(progress, title, async (step) => {
     try {
+      // Loaded only here: the compiler is large, and most of what the CLI does needs none.
+      const { buildHypervisor } = await import("@typeone/toolchain");
       const { elf } = await buildHypervisor();
       step.done(elf.replace(/^.*\/(build\/)/, "$1"));
       return elf;
