@@ -34,14 +34,14 @@ export interface CompiledModule {
 export async function compileAssemblyScript(options: CompileOptions): Promise<CompiledModule> {
   const outputs = new Map<string, Uint8Array<ArrayBuffer> | string>();
   const args = [
+    `--baseDir=${REPO}`,
     options.entry,
     ...(options.alsoExport ?? []),
     "--outFile=module.wasm",
     "--textFile=module.wat",
     "--runtime=stub",
-    "--optimizeLevel=3",
+    "--optimizeLevel=1",
     "--shrinkLevel=0",
-    "--converge",
     "--uncheckedBehavior=always",
     `--memoryBase=${MEMORY_BASE}`,
     "--tableBase=1",
@@ -50,7 +50,6 @@ export async function compileAssemblyScript(options: CompileOptions): Promise<Co
     ...Object.entries(options.use ?? {}).map(([name, value]) => `--use=${name}=${value}`),
   ];
   const { error, stderr } = await asc.main(args, {
-    baseDir: REPO,
     writeFile: (name: string, contents: Uint8Array | string) => {
       outputs.set(name, contents as Uint8Array<ArrayBuffer> | string);
     },

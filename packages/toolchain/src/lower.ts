@@ -8,6 +8,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
 import { REPO } from "./asc.ts";
+import { isHot } from "./hot.ts";
+import { typeScriptName } from "./symbols.ts";
 
 const run = promisify(execFile);
 
@@ -37,7 +39,7 @@ export function lower(source: string, header: string, name: string): string {
       .join("\n"),
     instance.replace("wasm_rt_memory_t w2c_memory;", "").replaceAll("wasm_rt_funcref_table_t", "function_table"),
     imports.map((prototype) => `static ${prototype}`).join("\n"),
-    inStandaloneTerms(body, name),
+    temperatures(inStandaloneTerms(body, name), name),
     startFunction(source, name),
     // A module without tables or data has no such functions; the shim calls them all the same.
     ...["init_tables", "init_memories", "init_globals"]
@@ -66,6 +68,14 @@ function startFunction(source: string, name: string): string {
   const instantiate = source.slice(source.indexOf(`void wasm2c_${name}_instantiate(`));
   const start = instantiate.slice(0, instantiate.indexOf("\n}\n")).match(/^ {2}(w2c_\w+)\(instance\);/m)?.[1];
   return `static void run_start(w2c_${name}* instance) {${start ? ` ${start}(instance); ` : ""}}`;
+}
+
+/** Marks every function that is not hot as cold (hot.ts); payloads are all of one temperature. */
+function temperatures(body: string, name: string): string {
+  if (name !== "core") return body;
+  return body.replace(/^(static [^\n=]*?(w2c_core_\w+)\(w2c_core\*[^\n]*\));$/gm, (_line, prototype: string, symbol: string) => {
+    return `${prototype}${isHot(typeScriptName(symbol)) ? "" : " __attribute__((cold))"};`;
+  });
 }
 
 /** Drops the conditional blocks for x86 segment registers. */

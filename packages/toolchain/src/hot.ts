@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which functions of the core run on nearly every exit. They are compiled for speed; everything else is marked cold:
+// compiled for size, kept out of line, and the branches that lead there count as unlikely. Measured with
+// `npm run bench -- exits` and `npm run size`.
+
+/** Files (with a trailing slash) and single functions, by their TypeScript names. */
+export const HOT: readonly string[] = [
+  "core/main/trap",
+  "core/guest/run/runHart",
+  "core/guest/exit/countExit",
+  "core/host/hart/",
+  "core/lib/lock/acquire",
+  "core/lib/lock/release",
+  "core/lib/ring/",
+  "core/sched/sched/needsReschedule",
+  "core/arch/riscv64/trap/handleExit",
+  "core/arch/riscv64/context/",
+  "core/arch/riscv64/timer/hostHasSstc",
+  "core/arch/riscv64/vsbi/vsbi/sbiCall",
+  "core/arch/riscv64/vsbi/base/sbiBase",
+  "core/arch/riscv64/vsbi/time/sbiTime",
+  "core/arch/riscv64/vsbi/ipi/sbiIpi",
+  "core/arch/riscv64/vsbi/mask/",
+  "core/arch/riscv64/vsbi/result/",
+  "core/arch/riscv64/vsbi/rfence/sbiRfence",
+  "core/arch/riscv64/vsbi/rfence/wraps",
+  "core/arch/riscv64/vsbi/rfence/fenceHere",
+  "core/arch/riscv64/vsbi/hsm/sbiHsm",
+  "core/arch/riscv64/vsbi/hsm/hartStatus",
+  "core/arch/riscv64/fault-guest/",
+  "core/arch/riscv64/decode/",
+  "core/arch/riscv64/irq/line/",
+  "core/arch/riscv64/irq/vplic/",
+  "core/mmio/bus/",
+  "core/mmio/region/",
+  "core/mmio/events/moveLine",
+  "core/dev/ns16550/",
+];
+
+export function isHot(typeScriptName: string): boolean {
+  return HOT.some((entry) => (entry.endsWith("/") ? typeScriptName.startsWith(entry) : typeScriptName === entry));
+}
