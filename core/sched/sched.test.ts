@@ -324,6 +324,27 @@ describe("several harts", () => {
     expect(model.next(1)).toBe(low);
   });
 
+  test("registers that begin anew on the same hart stay there", async () => {
+    const model = await machine(2);
+    const entity = model.entity();
+    start(model, entity);
+    expect(model.next(0)).toBe(entity);
+    model.core.call(0, "schedUnloaded", entity);
+    expect(model.field(entity, "RESIDENCE")).toBe(1);
+    wait(model, 0);
+    expect(model.field(entity, "RESIDENCE")).toBe(0);
+  });
+
+  test("what waits for a hart that never starts goes elsewhere", async () => {
+    const model = await machine(2);
+    const entities = [model.entity(), model.entity()];
+    for (const entity of entities) start(model, entity);
+    model.core.call(0, "schedForgetHart", 1);
+    for (const entity of entities) expect(model.field(entity, "HOME")).toBe(0);
+    start(model, model.entity());
+    expect(percent(model.runBusy(0, 3_000_000n), entities[1] ?? 0)).toBeGreaterThan(30);
+  });
+
   test("stop: at once where it does not run, Busy until its hart has let go", async () => {
     const model = await machine(2);
     const far = model.entity({ affinity: 2n });

@@ -24,7 +24,7 @@ import {
 } from "./entity";
 import { askHart, HARTS_IDLE, HARTS_KNOWN, joinSet, leaveSet, overcommitted } from "./harts";
 import { entityAt } from "./list";
-import { pull, settle } from "./load";
+import { pull, pushAway, settle } from "./load";
 import { membersInit } from "./members";
 import { policyCharge, policyDequeue, policyEnqueue, policyLeave, policyPick, policySliceEnd } from "./policy";
 import { priorityYield } from "./priority";
@@ -47,9 +47,10 @@ export function schedInit(harts: u32): i32 {
   return Status.Ok;
 }
 
-/** Boot: hart `index` did not start; nothing will be placed there. Before the first schedAdd. */
+/** Boot: hart `index` did not start; nothing will be placed there, and workers that were go elsewhere. */
 export function schedForgetHart(index: u32): void {
   leaveSet(HARTS_KNOWN, index);
+  pushAway(index);
 }
 
 /** 1 if this hart must call schedNext before it enters a guest. */
@@ -178,6 +179,8 @@ export function schedCharge(): void {
 
 /** All registers of the entity are in memory now; called by the hart that held them. */
 export function schedUnloaded(entity: Entity): void {
+  // Its registers begin anew, on this same hart: it stays.
+  if (thisHart().current == changetype<usize>(entity) && entity.state == STATE_RUNNING) return;
   hw.atomicSwap(changetype<usize>(entity) + offsetof<Entity>("residence"), 0);
   settle(entity);
 }
