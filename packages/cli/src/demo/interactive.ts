@@ -35,7 +35,6 @@ export async function runInteractive(demo: PreparedDemo): Promise<MachineExit | 
       if (send.length > 0) machine.console.send(send);
       if (wanted) resolve(undefined);
     });
-    for (const signal of ["SIGTERM", "SIGHUP", "SIGINT"] as const) process.once(signal, () => resolve(undefined));
   });
   stdin.setRawMode(true);
   stdin.resume();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Against a program that plays QEMU: what is tested is our side of the pipe, the control socket and the process's end.
+import { spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
@@ -33,6 +34,26 @@ describe("launch", () => {
     expect(error).toBeInstanceOf(StepError);
     expect((error as StepError).why).toContain("no such processor");
     expect(folders().length).toBeLessThanOrEqual(before);
+  });
+
+  it("takes QEMU along when a signal ends us", async () => {
+    const script = `
+      import { launch } from ${JSON.stringify(path.join(import.meta.dirname, "launch.ts"))};
+      const machine = await launch([]);
+      process.stdout.write(String(machine.pid) + "\\n");
+    `;
+    const child = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", script], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
+    const pid = Number(
+      await new Promise<string>((resolve) => child.stdout.once("data", (data) => resolve(String(data)))),
+    );
+    expect(pid).toBeGreaterThan(1);
+    process.kill(pid, 0);
+    child.kill("SIGTERM");
+    expect(await ended).toBe(143);
+    await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow(), { timeout: 5000 });
   });
 
   it("says that QEMU is missing and what to do", async () => {

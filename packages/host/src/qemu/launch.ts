@@ -31,12 +31,33 @@ export interface RunningMachine {
 
 const living = new Set<{ child: ChildProcess; folder: string }>();
 
-process.on("exit", () => {
+function endAll(): void {
   for (const { child, folder } of living) {
     child.kill("SIGKILL");
     rmSync(folder, { recursive: true, force: true });
   }
-});
+  living.clear();
+}
+
+process.on("exit", endAll);
+
+let guarded: "no" | "yes" = "no";
+
+/** From the first launch on, a signal that ends us ends every QEMU of ours too. */
+function guardAgainstSignals(): void {
+  if (guarded === "yes") return;
+  guarded = "yes";
+  for (const [signal, number] of [
+    ["SIGHUP", 1],
+    ["SIGINT", 2],
+    ["SIGTERM", 15],
+  ] as const) {
+    process.once(signal, () => {
+      endAll();
+      process.exit(128 + number);
+    });
+  }
+}
 
 /** QEMU's program: TYPEONE_QEMU when set, else qemu-system-riscv64 on the path. */
 export async function findQemu(): Promise<string> {
@@ -50,6 +71,7 @@ export async function findQemu(): Promise<string> {
 /** Starts QEMU with `args` (see machineArgs) and connects to its serial line and control socket. */
 export async function launch(args: readonly string[]): Promise<RunningMachine> {
   const qemu = await findQemu();
+  guardAgainstSignals();
   const folder = await mkdtemp(path.join(os.tmpdir(), "typeone-vm-"));
   const socket = path.join(folder, "qmp");
   const serial = ["-chardev", "stdio,id=serial0,signal=off", "-serial", "chardev:serial0"];
