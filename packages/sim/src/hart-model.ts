@@ -9,6 +9,12 @@ const NEVER = 0xffff_ffff_ffff_ffffn;
 const ENTRY = "core/sched/sched.testing.ts";
 const ATOMICS = { atomicOr: 0, atomicAnd: 0, atomicAdd: 0, atomicSwap: 0, atomicCompareSwap: 0, atomicLoad: 0 };
 
+/** The part of all time in `ran` that an entity had, in percent. */
+export function percent(ran: Map<number, bigint>, entity: number): number {
+  const all = [...ran.values()].reduce((a, b) => a + b, 0n);
+  return (100 * Number(ran.get(entity) ?? 0n)) / Number(all);
+}
+
 interface ModelHart {
   /** A kick that it has not noticed. */
   kicked: boolean;
@@ -63,6 +69,17 @@ export class HartModel {
     const status = this.core.call(0, "schedAdd", entity);
     if (status !== 0) throw new Error(`schedAdd answered ${status}`);
     return entity;
+  }
+
+  start(entity: number): void {
+    const status = this.core.call(0, "schedStart", entity);
+    if (status !== 0) throw new Error(`schedStart answered ${status}`);
+  }
+
+  /** The entity that runs on the hart waits; nothing has woken it. */
+  wait(hart: number): void {
+    if (this.core.call(hart, "schedBlock", this.at(hart).current) !== 1) throw new Error("it was woken and goes on");
+    this.next(hart);
   }
 
   /** A new entity that the scheduler does not know yet. */

@@ -18,7 +18,7 @@ export { seededRandom } from "./random.ts";
 export type { Random } from "./random.ts";
 export type { SimHart } from "./sim-hart.ts";
 export { TIMEBASE } from "./host-tree.ts";
-export { HartModel } from "./hart-model.ts";
+export { HartModel, percent } from "./hart-model.ts";
 export type { EntityFields } from "./hart-model.ts";
 export { Interleaver } from "./interleave.ts";
 export type { Task, Value } from "./interleave.ts";
