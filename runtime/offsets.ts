@@ -17,4 +17,3 @@ export const FAULT_VALUE: u32 = offsetof<FaultFrame>("faultValue");
 export const HART_STACK_TOP: u32 = offsetof<Hart>("stackTop");
 export const HART_SBI_VALUE: u32 = offsetof<Hart>("sbiValue");
 export const HART_INDEX: u32 = offsetof<Hart>("index");
-export const HART_LOADED: u32 = offsetof<Hart>("loaded");

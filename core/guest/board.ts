@@ -44,8 +44,9 @@ export function makeBoard(guest: Guest): i32 {
   onConsole(guest.console, changetype<u32>(consoleEvent.index));
   ns16550Init(changetype<Ns16550>(guest.uart), guest.console.tx, guest.console.rx);
   rtcInit(changetype<GoldfishRtc>(guest.rtc), wallClockBase());
-  let status = place(guest, PLIC_BASE, PLIC_SIZE, KIND_PLIC, 0, guest.irqchip, 0);
-  if (status == Status.Ok) status = place(guest, UART_BASE, UART_SIZE, KIND_UART, UART_IRQ, guest.uart, 0);
+  // Those that are asked most stand first.
+  let status = place(guest, UART_BASE, UART_SIZE, KIND_UART, UART_IRQ, guest.uart, 0);
+  if (status == Status.Ok) status = place(guest, PLIC_BASE, PLIC_SIZE, KIND_PLIC, 0, guest.irqchip, 0);
   if (status == Status.Ok) status = place(guest, RTC_BASE, RTC_SIZE, KIND_RTC, RTC_IRQ, guest.rtc, timer);
   return status;
 }

@@ -14,7 +14,7 @@ import { schedAdd } from "../sched/sched";
 import { makeBoard, RAM_BASE } from "./board";
 import { CrashRecord } from "./crash";
 import { Description } from "./description";
-import { EXIT_KINDS, TrailEntry, TRAIL_LENGTH } from "./exit";
+import { TRAIL_BYTES } from "./exit";
 import { Guest, GUEST_CREATED } from "./guest";
 import { loadAndStart } from "./load";
 import { giveGuestMemory, mapGuestMemory, RamRange, takeGuestMemory } from "./memory";
@@ -101,17 +101,15 @@ function newGuest(description: Description): Guest {
 function addVcpus(guest: Guest, description: Description): i32 {
   for (let index: u32 = 0; index < guest.vcpuCount; index++) {
     const vcpu = changetype<Vcpu>(allocate(offsetof<Vcpu>(), 64));
-    const exits = allocate(EXIT_KINDS << 3);
-    const trail = allocate(TRAIL_LENGTH * offsetof<TrailEntry>());
+    const trail = allocate(TRAIL_BYTES, TRAIL_BYTES);
     const clock = allocate(offsetof<Timer>());
-    if (changetype<usize>(vcpu) == 0 || !exits || !trail || !clock)
+    if (changetype<usize>(vcpu) == 0 || !trail || !clock)
       return say(description, "the hypervisor's own memory is used up", Status.NoMemory);
     store<usize>(guest.vcpus + index * sizeof<usize>(), changetype<usize>(vcpu));
     vcpu.kind = KIND_VCPU;
     vcpu.guest = guest;
     vcpu.index = index;
     vcpu.hsm = HSM_STOPPED;
-    vcpu.exits = exits;
     vcpu.trail = trail;
     vcpu.clock = clock;
     vcpu.lastHart = u32.MAX_VALUE;

@@ -24,27 +24,52 @@ export const EXIT_EXTERNAL_INTERRUPT: u32 = 17;
 export const EXIT_OTHER: u32 = 18;
 export const EXIT_KINDS: u32 = 19;
 
-/** Exits remembered per vCPU; a power of two. */
+/** Exits remembered per vCPU, and the bytes that they take; both powers of two. */
 export const TRAIL_LENGTH: u32 = 64;
+export const TRAIL_BYTES: u32 = 2048;
 
-/** One remembered exit. */
+/** One remembered exit, 32 bytes. */
 @unmanaged
 export class TrailEntry {
   /** Guest-virtual address of the guest's instruction. */
   pc: u64 = 0;
-  /** What it was about: SBI function and extension, guest-physical address, instruction. */
+  /** What it was about: an SBI extension, a guest-physical address, an instruction. */
   detail: u64 = 0;
+  /** The SBI function, else 0. */
+  func: u64 = 0;
+  kind: u32 = 0;
+  pad: u32 = 0;
 }
 
-/** Counts an exit and remembers where it was. */
+/** Counts an exit and remembers what it was about. */
 export function countExit(vcpu: Vcpu, kind: u32, detail: u64): void {
-  const counter = vcpu.exits + ((<usize>kind) << 3);
-  store<u64>(counter, load<u64>(counter) + 1);
-  const at = vcpu.trailAt;
-  vcpu.trailAt = at + 1;
-  const entry = changetype<TrailEntry>(vcpu.trail + (((<usize>at) & (TRAIL_LENGTH - 1)) << 4));
-  entry.pc = vcpu.pc;
-  entry.detail = detail | ((<u64>kind) << 56);
+  remember(vcpu, kind, vcpu.pc, detail).func = 0;
+}
+
+/** The same for a call of the SBI, which the guest then goes on behind. */
+export function countCall(vcpu: Vcpu, kind: u32, extension: u64, func: u64): void {
+  const pc = vcpu.pc;
+  vcpu.pc = pc + 4;
+  remember(vcpu, kind, pc, extension).func = func;
+}
+
+function remember(vcpu: Vcpu, kind: u32, pc: u64, detail: u64): TrailEntry {
+  const counter = changetype<usize>(vcpu) + (<usize>kind << 3);
+  store<u64>(counter, load<u64>(counter, offsetof<Vcpu>("exit0")) + 1, offsetof<Vcpu>("exit0"));
+  const at = vcpu.trail;
+  // The trail begins at a multiple of its size, so its end shows in the low bits.
+  const next = at + offsetof<TrailEntry>();
+  vcpu.trail = next & (TRAIL_BYTES - 1) ? next : next - TRAIL_BYTES;
+  const entry = changetype<TrailEntry>(at);
+  entry.pc = pc;
+  entry.detail = detail;
+  entry.kind = kind;
+  return entry;
+}
+
+/** How often the vCPU had exits of that kind. */
+export function exitCount(vcpu: Vcpu, kind: u32): u64 {
+  return load<u64>(changetype<usize>(vcpu) + offsetof<Vcpu>("exit0") + (<usize>kind << 3));
 }
 
 /** The name of an exit kind, as tables and JSON show it. */

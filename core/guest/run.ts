@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The loop of a hart: an exit comes in, it is dealt with, and a context goes out. The common path is the first four
+// The loop of a hart: an exit comes in, it is dealt with, and a context goes out. The common path is the three
 // lines of `runHart`; everything else happens only when the scheduler or another hart asks for it. Trap context.
 import { applyRequests, handleExit, loadVcpu, pendingInterrupts, unloadVcpu, updateWaitTrap } from "../arch/seam";
 import * as hw from "../hw";
@@ -12,13 +12,21 @@ import { vcpuHasLeft } from "./lifecycle";
 import { endSuspend, resetVcpu } from "./power";
 import { REQUEST_LEAVE, Vcpu } from "./vcpu";
 
-/** One trap: `context` is the vCPU that exited, 0 if the hart was idle. Answers what to enter next, 0 to idle. */
+/** What assembly passes in place of a context when the hypervisor itself faulted; 0 is an idle hart. */
+const FAULT: usize = 1;
+
+/** One trap: `context` is the vCPU that exited, 0 or FAULT. Answers what to enter next, 0 to idle. */
 export function runHart(context: usize): usize {
+  if (context <= FAULT) return wake(context);
+  handleExit(changetype<Vcpu>(context));
+  return needsReschedule() ? next(thisHart()) : context;
+}
+
+/** No guest was interrupted: an idle hart has an interrupt, or the hypervisor itself faulted. */
+function wake(context: usize): usize {
   const hart = thisHart();
-  if (hart.faultPc != 0) contain(hart);
-  else if (context == 0) pendingInterrupts(hart);
-  else handleExit(changetype<Vcpu>(context), hart);
-  if (context != 0 && !needsReschedule()) return context;
+  if (context == FAULT) contain(hart);
+  else pendingInterrupts(hart);
   return next(hart);
 }
 

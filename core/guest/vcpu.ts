@@ -51,10 +51,27 @@ export class Vcpu extends Entity {
   clock: usize = 0;
   /** VMID that its last entry used. */
   loadedVmid: u32 = 0;
-  /** Exits by kind: indices are EXIT_* of exit.ts. */
-  exits: usize = 0;
-  /** Ring of the last exits, for crash records (exit.ts). */
+  /** Where in the trail of the last exits the next one goes (exit.ts). */
   trail: usize = 0;
-  trailAt: u32 = 0;
-  vcpuPad: u32 = 0;
+  pad4: u32 = 0;
+  /** Exits by kind: exit0 + EXIT_*. */
+  exit0: u64 = 0;
+  exit1: u64 = 0;
+  exit2: u64 = 0;
+  exit3: u64 = 0;
+  exit4: u64 = 0;
+  exit5: u64 = 0;
+  exit6: u64 = 0;
+  exit7: u64 = 0;
+  exit8: u64 = 0;
+  exit9: u64 = 0;
+  exit10: u64 = 0;
+  exit11: u64 = 0;
+  exit12: u64 = 0;
+  exit13: u64 = 0;
+  exit14: u64 = 0;
+  exit15: u64 = 0;
+  exit16: u64 = 0;
+  exit17: u64 = 0;
+  exit18: u64 = 0;
 }

@@ -50,4 +50,4 @@ EXPORT u64 start_secondary_hart(u64 index) {
   __asm__ volatile("mv tp, zero\nla t0, early_trap\ncsrw stvec, t0" ::: "t0", "memory");
   return w2c_core_secondary(&core, index);
 }
-EXPORT u64 handle_trap(u64 context) { return w2c_core_trap(&core, (u32)context); }
+EXPORT u64 handle_trap(u64 context) { return (u64)(s64)(s32)w2c_core_trap(&core, (u32)context); }

@@ -23,6 +23,7 @@ import {
 import { Decoded, decodeRaw, decodeTransformed } from "./decode";
 import { fetchInstruction, NO_INSTRUCTION } from "./fetch";
 import { raiseException } from "./inject";
+import { quickLoad } from "./quick-load";
 
 /** One Access and one Decoded per hart. @lock none: each hart uses its own. */
 const ACCESS_STRIDE: usize = 64;
@@ -33,6 +34,7 @@ export function guestPageFault(vcpu: Vcpu, cause: u64): void {
   const htinst = hw.csrRead(CSR_HTINST);
   const gva = hw.csrRead(CSR_STVAL);
   const gpa = (hw.csrRead(CSR_HTVAL) << 2) | (gva & 3);
+  if (quickLoad(vcpu, htinst, gpa)) return;
   const slot = <usize>thisHart().index * ACCESS_STRIDE;
   const decoded = changetype<Decoded>(decodeds + slot);
   if (cause == CAUSE_FETCH_GUEST_PAGE_FAULT || isPseudo(htinst)) {
@@ -62,7 +64,7 @@ function emulate(vcpu: Vcpu, decoded: Decoded, access: Access, gpa: u64, gva: u6
   access.vcpu = vcpu.index;
   access.value = 0;
   if (decoded.isStore) access.value = truncate(readRegister(vcpu, decoded.register), decoded.width);
-  countExit(vcpu, decoded.isStore ? EXIT_MMIO_STORE : EXIT_MMIO_LOAD, gpa & 0xff_ffff_ffff_ffff);
+  countExit(vcpu, decoded.isStore ? EXIT_MMIO_STORE : EXIT_MMIO_LOAD, gpa);
   const answer = busAccess(vcpu.guest, gpa, access);
   if (answer == Handled) {
     if (!decoded.isStore) writeRegister(vcpu, decoded.register, extend(access.value, decoded));
@@ -76,7 +78,7 @@ function emulate(vcpu: Vcpu, decoded: Decoded, access: Access, gpa: u64, gva: u6
 
 /** Nothing is there, or nothing that this instruction may touch. */
 function refuse(vcpu: Vcpu, cause: u64, gva: u64, gpa: u64): void {
-  countExit(vcpu, EXIT_ACCESS_FAULT, gpa & 0xff_ffff_ffff_ffff);
+  countExit(vcpu, EXIT_ACCESS_FAULT, gpa);
   let fault = CAUSE_LOAD_ACCESS;
   if (cause == CAUSE_FETCH_GUEST_PAGE_FAULT) fault = CAUSE_FETCH_ACCESS;
   else if (cause == CAUSE_STORE_GUEST_PAGE_FAULT) fault = CAUSE_STORE_ACCESS;

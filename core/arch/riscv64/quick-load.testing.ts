@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What quickLoad's test needs: the bus's fixtures and a vCPU's fields. Compiled only into test modules.
-import { EXIT_KINDS, EXIT_MMIO_LOAD, TRAIL_LENGTH, TrailEntry } from "../../guest/exit";
+import { EXIT_MMIO_LOAD, exitCount, TRAIL_BYTES } from "../../guest/exit";
 import { Guest } from "../../guest/guest";
 import { Vcpu } from "../../guest/vcpu";
 import { allocate } from "../../mem/arena";
@@ -16,11 +16,10 @@ export const PC: u32 = offsetof<Vcpu>("pc");
 export function testVcpu(guest: Guest): usize {
   const vcpu = changetype<Vcpu>(vcpuOf(guest, 0));
   vcpu.guest = guest;
-  vcpu.exits = allocate(EXIT_KINDS * 8);
-  vcpu.trail = allocate(TRAIL_LENGTH * offsetof<TrailEntry>());
+  vcpu.trail = allocate(TRAIL_BYTES, TRAIL_BYTES);
   return changetype<usize>(vcpu);
 }
 
 export function loadsCounted(vcpu: Vcpu): u64 {
-  return load<u64>(vcpu.exits + EXIT_MMIO_LOAD * 8);
+  return exitCount(vcpu, EXIT_MMIO_LOAD);
 }

@@ -3,7 +3,7 @@
 // guest's registers saved in its Context and its CSRs still in this hart. Everything here ends in one of three ways:
 // the guest goes on, the guest gets the fault that its hardware would give, or the guest is stopped.
 import * as hw from "../../hw";
-import { Hart } from "../../host/hart";
+import { Hart, thisHart } from "../../host/hart";
 import { Vcpu } from "../../guest/vcpu";
 import {
   countExit,
@@ -39,17 +39,17 @@ const WRS_NTO: u32 = 0x00d0_0073;
 const WRS_STO: u32 = 0x01d0_0073;
 
 /** Deals with the exit; afterwards run.ts decides who runs next. */
-export function handleExit(vcpu: Vcpu, hart: Hart): void {
+export function handleExit(vcpu: Vcpu): void {
   const cause = hw.csrRead(CSR_SCAUSE);
   if (cause == CAUSE_VIRTUAL_SUPERVISOR_ECALL) sbiCall(vcpu);
-  else if (
-    cause == CAUSE_LOAD_GUEST_PAGE_FAULT ||
-    cause == CAUSE_STORE_GUEST_PAGE_FAULT ||
-    cause == CAUSE_FETCH_GUEST_PAGE_FAULT
-  )
-    guestPageFault(vcpu, cause);
-  else if (<i64>cause < 0) interrupted(vcpu, hart, cause);
-  else instructionExit(vcpu, hart, cause);
+  else if (cause == CAUSE_LOAD_GUEST_PAGE_FAULT || cause == CAUSE_STORE_GUEST_PAGE_FAULT) guestPageFault(vcpu, cause);
+  else otherExit(vcpu, cause);
+}
+
+function otherExit(vcpu: Vcpu, cause: u64): void {
+  if (<i64>cause < 0) interrupted(vcpu, thisHart(), cause);
+  else if (cause == CAUSE_FETCH_GUEST_PAGE_FAULT) guestPageFault(vcpu, cause);
+  else instructionExit(vcpu, thisHart(), cause);
 }
 
 function interrupted(vcpu: Vcpu, hart: Hart, cause: u64): void {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // guest stats: what one guest used and why it exited, for people or as one line of JSON. Called by the terminal's
 // worker. Counters of vCPUs that run meanwhile may be a moment old.
-import { EXIT_KINDS, exitName } from "../../guest/exit";
+import { exitCount, EXIT_KINDS, exitName } from "../../guest/exit";
 import { Guest } from "../../guest/guest";
 import { vcpuAt } from "../../guest/lifecycle";
 import { nanoseconds } from "../../host/clock";
@@ -25,7 +25,7 @@ function runTime(guest: Guest): u64 {
 
 function exitsOf(guest: Guest, kind: u32): u64 {
   let exits: u64 = 0;
-  for (let i: u32 = 0; i < guest.vcpuCount; i++) exits += load<u64>(vcpuAt(guest, i).exits + ((<usize>kind) << 3));
+  for (let i: u32 = 0; i < guest.vcpuCount; i++) exits += exitCount(vcpuAt(guest, i), kind);
   return exits;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // vcpu list: every vCPU, where it belongs and what it used. Called by the terminal's worker; counters of those that
 // run meanwhile may be a moment old.
-import { EXIT_KINDS } from "../../guest/exit";
+import { exitCount, EXIT_KINDS } from "../../guest/exit";
 import { Guest, GUEST_EMPTY } from "../../guest/guest";
 import { vcpuAt } from "../../guest/lifecycle";
 import { guestByIndex, guestCount } from "../../guest/table";
@@ -32,7 +32,7 @@ export function vcpuCommand(): void {
 
 function exitsOf(vcpu: Vcpu): u64 {
   let exits: u64 = 0;
-  for (let kind: u32 = 0; kind < EXIT_KINDS; kind++) exits += load<u64>(vcpu.exits + ((<usize>kind) << 3));
+  for (let kind: u32 = 0; kind < EXIT_KINDS; kind++) exits += exitCount(vcpu, kind);
   return exits;
 }
 

@@ -152,10 +152,10 @@ export class CallGate implements HardwareView {
     view.setBigUint64(at("FAULT_CAUSE"), fault.cause, true);
     view.setBigUint64(at("FAULT_PC"), 0x1_0000_0000n + BigInt(this.faults.length * 4 + 0x1000), true);
     view.setBigUint64(at("FAULT_VALUE"), BigInt.asUintN(64, fault.value), true);
-    const loaded = view.getUint32(at("HART_LOADED"), true);
+    const loaded = 0;
     this.faults.push({ hart: hart.index, context: loaded, message: fault.message });
     this.#machine.trace.note(this.now(), hart.index, "fault", fault.message);
-    return () => this.#exports.trap(loaded);
+    return () => this.#exports.trap(1);
   }
 
   #leave(hart: SimHart, context: number): void {

@@ -11,6 +11,21 @@ export const REPO = path.resolve(import.meta.dirname, "../../..");
 /** Linear address of the first static byte; the page of address 0 stays unmapped (design 2.2). */
 export const MEMORY_BASE = 65536;
 
+const PASSES: readonly string[] = [
+  "simplify-globals",
+  "precompute-propagate",
+  "optimize-instructions",
+  "simplify-locals",
+  "remove-unused-brs",
+  "remove-unused-names",
+  "merge-blocks",
+  "coalesce-locals",
+  "vacuum",
+  "dce",
+  "memory-packing",
+  "remove-unused-module-elements",
+];
+
 export interface CompileOptions {
   /** Entry file, relative to the repository, e.g. "core/main.ts". */
   readonly entry: string;
@@ -40,8 +55,10 @@ export async function compileAssemblyScript(options: CompileOptions): Promise<Co
     "--outFile=module.wasm",
     "--textFile=module.wat",
     "--runtime=stub",
-    "--optimizeLevel=1",
+    // All but inlining: what belongs into what is decided once, by the C compiler, with hot.ts's advice.
+    "--optimizeLevel=0",
     "--shrinkLevel=0",
+    `--runPasses=${PASSES.join(",")}`,
     "--uncheckedBehavior=always",
     `--memoryBase=${MEMORY_BASE}`,
     "--tableBase=1",

@@ -7,7 +7,7 @@
 export const HOT: readonly string[] = [
   "core/main/trap",
   "core/guest/run/runHart",
-  "core/guest/exit/countExit",
+  "core/guest/exit/",
   "core/host/hart/",
   "core/lib/lock/acquire",
   "core/lib/lock/release",
@@ -29,6 +29,7 @@ export const HOT: readonly string[] = [
   "core/arch/riscv64/vsbi/hsm/hartStatus",
   "core/arch/riscv64/fault-guest/",
   "core/arch/riscv64/decode/",
+  "core/arch/riscv64/quick-load/",
   "core/arch/riscv64/irq/line/",
   "core/arch/riscv64/irq/vplic/",
   "core/mmio/bus/",
@@ -37,6 +38,43 @@ export const HOT: readonly string[] = [
   "core/dev/ns16550/",
 ];
 
-export function isHot(typeScriptName: string): boolean {
-  return HOT.some((entry) => (entry.endsWith("/") ? typeScriptName.startsWith(entry) : typeScriptName === entry));
+/** Functions that stay functions: inlined, they would make the shortest exits save registers that only they need. */
+const APART: readonly string[] = [
+  "core/arch/riscv64/fault-guest/guestPageFault",
+  "core/arch/riscv64/fault-guest/emulate",
+  "core/arch/riscv64/vsbi/ipi/sbiIpi",
+  "core/arch/riscv64/vsbi/rfence/sbiRfence",
+  "core/arch/riscv64/vsbi/hsm/sbiHsm",
+  "core/mmio/bus/busAccess",
+  "core/guest/run/wake",
+  "core/guest/run/next",
+  "core/arch/riscv64/trap/otherExit",
+  "core/arch/riscv64/switch/armClock",
+  "core/arch/riscv64/vsbi/vsbi/rareCall",
+  "core/arch/riscv64/vsbi/base/rareBase",
+];
+
+/** Short ones that belong into their callers whatever the compiler thinks. */
+const INLINE: readonly string[] = [
+  "core/guest/exit/countExit",
+  "core/guest/exit/countCall",
+  "core/guest/exit/remember",
+  "core/guest/run/runHart",
+  "core/host/hart/",
+  "core/sched/sched/needsReschedule",
+  "core/arch/riscv64/trap/handleExit",
+  "core/arch/riscv64/vsbi/vsbi/sbiCall",
+  "core/arch/riscv64/vsbi/result/",
+  "core/arch/riscv64/quick-load/",
+];
+
+function isIn(list: readonly string[], typeScriptName: string): boolean {
+  return list.some((entry) => (entry.endsWith("/") ? typeScriptName.startsWith(entry) : typeScriptName === entry));
+}
+
+/** The C attribute of a function of the core. */
+export function temperature(typeScriptName: string): string {
+  if (isIn(INLINE, typeScriptName)) return "__attribute__((always_inline)) inline";
+  const attributes = [...(isIn(APART, typeScriptName) ? ["noinline"] : []), ...(isIn(HOT, typeScriptName) ? [] : ["cold"])];
+  return attributes.length ? `__attribute__((${attributes.join(", ")}))` : "";
 }

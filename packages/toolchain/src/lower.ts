@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
 import { REPO } from "./asc.ts";
-import { isHot } from "./hot.ts";
+import { temperature } from "./hot.ts";
 import { typeScriptName } from "./symbols.ts";
 
 const run = promisify(execFile);
@@ -70,11 +70,11 @@ function startFunction(source: string, name: string): string {
   return `static void run_start(w2c_${name}* instance) {${start ? ` ${start}(instance); ` : ""}}`;
 }
 
-/** Marks every function that is not hot as cold (hot.ts); payloads are all of one temperature. */
+/** Gives every function of the core its attribute (hot.ts); payloads are all of one temperature. */
 function temperatures(body: string, name: string): string {
   if (name !== "core") return body;
   return body.replace(/^(static [^\n=]*?(w2c_core_\w+)\(w2c_core\*[^\n]*\));$/gm, (_line, prototype: string, symbol: string) => {
-    return `${prototype}${isHot(typeScriptName(symbol)) ? "" : " __attribute__((cold))"};`;
+    return `${temperature(typeScriptName(symbol))} ${prototype};`;
   });
 }
 

@@ -39,10 +39,13 @@ export function hasExtension(extension: u64): u64 {
   );
 }
 
-export function sbiBase(vcpu: Vcpu): void {
-  const func = vcpu.x16;
+export function sbiBase(vcpu: Vcpu, func: u64): void {
   if (func == SBI_BASE_GET_SPEC_VERSION) succeed(vcpu, SBI_SPEC_VERSION_2_0);
-  else if (func == SBI_BASE_PROBE_EXT) succeed(vcpu, hasExtension(vcpu.x10));
+  else rareBase(vcpu, func);
+}
+
+function rareBase(vcpu: Vcpu, func: u64): void {
+  if (func == SBI_BASE_PROBE_EXT) succeed(vcpu, hasExtension(vcpu.x10));
   else if (func == SBI_BASE_GET_IMP_ID) succeed(vcpu, IMPLEMENTATION_ID);
   else if (func == SBI_BASE_GET_IMP_VERSION) succeed(vcpu, IMPLEMENTATION_VERSION);
   else if (func == SBI_BASE_GET_MVENDORID || func == SBI_BASE_GET_MARCHID || func == SBI_BASE_GET_MIMPID)

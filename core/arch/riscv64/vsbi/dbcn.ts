@@ -21,8 +21,7 @@ const PIECE: u32 = 256;
 /** One piece per hart. @lock none: each hart uses its own. */
 const buffers: usize = memory.data(4096, 8);
 
-export function sbiDbcn(vcpu: Vcpu): void {
-  const func = vcpu.x16;
+export function sbiDbcn(vcpu: Vcpu, func: u64): void {
   if (func > SBI_DBCN_CONSOLE_WRITE_BYTE) {
     failWith(vcpu, SBI_ERR_NOT_SUPPORTED);
     return;

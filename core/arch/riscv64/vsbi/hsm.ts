@@ -22,8 +22,7 @@ import {
 import { vcpuOf } from "./mask";
 import { failWith, invalid, succeed } from "./result";
 
-export function sbiHsm(vcpu: Vcpu): void {
-  const func = vcpu.x16;
+export function sbiHsm(vcpu: Vcpu, func: u64): void {
   if (func == SBI_HSM_HART_GET_STATUS) hartStatus(vcpu);
   else if (func == SBI_HSM_HART_START) hartStart(vcpu);
   else if (func == SBI_HSM_HART_STOP) hartStop(vcpu);

@@ -8,8 +8,8 @@ import { SBI_ERR_NOT_SUPPORTED, SBI_IPI_SEND_IPI } from "../sbi-spec";
 import { BAD_MASK, vcpuMask, vcpuOf } from "./mask";
 import { failWith, invalid, succeed } from "./result";
 
-export function sbiIpi(vcpu: Vcpu): void {
-  if (vcpu.x16 != SBI_IPI_SEND_IPI) {
+export function sbiIpi(vcpu: Vcpu, func: u64): void {
+  if (func != SBI_IPI_SEND_IPI) {
     failWith(vcpu, SBI_ERR_NOT_SUPPORTED);
     return;
   }

@@ -23,8 +23,7 @@ import { failWith, invalid, succeed } from "./result";
 const MOST_PAGES: u64 = 32;
 const ASID_MASK: u64 = 0xffff;
 
-export function sbiRfence(vcpu: Vcpu): void {
-  const func = vcpu.x16;
+export function sbiRfence(vcpu: Vcpu, func: u64): void {
   if (func > SBI_RFENCE_SFENCE_VMA_ASID) {
     // The guest has no hypervisor extension, hence no guests of its own to fence.
     failWith(vcpu, SBI_ERR_NOT_SUPPORTED);

@@ -15,10 +15,10 @@ import {
 } from "../sbi-spec";
 import { failWith, invalid } from "./result";
 
-export function sbiSrst(vcpu: Vcpu): void {
+export function sbiSrst(vcpu: Vcpu, func: u64): void {
   const kind = vcpu.x10 & 0xffff_ffff;
   const reason = vcpu.x11 & 0xffff_ffff;
-  if (vcpu.x16 != SBI_SRST_SYSTEM_RESET) {
+  if (func != SBI_SRST_SYSTEM_RESET) {
     failWith(vcpu, SBI_ERR_NOT_SUPPORTED);
   } else if (reason > SBI_SRST_REASON_SYSTEM_FAILURE && reason < SBI_SRST_REASON_SBI_START) {
     invalid(vcpu);

@@ -8,8 +8,8 @@ import { armClock } from "../switch";
 import { hostHasSstc } from "../timer";
 import { failWith, succeed } from "./result";
 
-export function sbiTime(vcpu: Vcpu): void {
-  if (vcpu.x16 != SBI_TIME_SET_TIMER) {
+export function sbiTime(vcpu: Vcpu, func: u64): void {
+  if (func != SBI_TIME_SET_TIMER) {
     failWith(vcpu, SBI_ERR_NOT_SUPPORTED);
     return;
   }

@@ -2,7 +2,7 @@
 // The SBI that a guest sees: one file per extension, one place that finds it. Trap context, registers already saved.
 // A call changes a0 and a1 only. What is not here answers NOT_SUPPORTED, without a word in the log. @spec sbi §3
 import {
-  countExit,
+  countCall,
   EXIT_SBI_BASE,
   EXIT_SBI_CONSOLE,
   EXIT_SBI_FENCE,
@@ -35,37 +35,36 @@ import { sbiTime } from "./time";
 /** Carries out the call in the vCPU's registers and moves past the ecall. */
 export function sbiCall(vcpu: Vcpu): void {
   const extension = vcpu.x17;
-  const detail = (vcpu.x16 << 32) | (extension & 0xffff_ffff);
+  const func = vcpu.x16;
   if (extension == SBI_EXT_TIME) {
-    countExit(vcpu, EXIT_SBI_TIMER, detail);
-    vcpu.pc += 4;
-    sbiTime(vcpu);
-  } else if (extension == SBI_EXT_IPI) {
-    countExit(vcpu, EXIT_SBI_IPI, detail);
-    vcpu.pc += 4;
-    sbiIpi(vcpu);
-  } else if (extension == SBI_EXT_RFENCE) {
-    countExit(vcpu, EXIT_SBI_FENCE, detail);
-    vcpu.pc += 4;
-    sbiRfence(vcpu);
+    countCall(vcpu, EXIT_SBI_TIMER, extension, func);
+    sbiTime(vcpu, func);
   } else if (extension == SBI_EXT_BASE) {
-    countExit(vcpu, EXIT_SBI_BASE, detail);
-    vcpu.pc += 4;
-    sbiBase(vcpu);
+    countCall(vcpu, EXIT_SBI_BASE, extension, func);
+    sbiBase(vcpu, func);
+  } else if (extension == SBI_EXT_IPI) {
+    countCall(vcpu, EXIT_SBI_IPI, extension, func);
+    sbiIpi(vcpu, func);
+  } else if (extension == SBI_EXT_RFENCE) {
+    countCall(vcpu, EXIT_SBI_FENCE, extension, func);
+    sbiRfence(vcpu, func);
+  } else if (extension == SBI_EXT_HSM) {
+    countCall(vcpu, EXIT_SBI_HSM, extension, func);
+    sbiHsm(vcpu, func);
   } else {
-    rareCall(vcpu, extension, detail);
+    rareCall(vcpu, extension, func);
   }
 }
 
-function rareCall(vcpu: Vcpu, extension: u64, detail: u64): void {
-  let kind = EXIT_SBI_OTHER;
-  if (extension == SBI_EXT_HSM) kind = EXIT_SBI_HSM;
-  else if (extension == SBI_EXT_SRST) kind = EXIT_SBI_RESET;
-  else if (extension == SBI_EXT_DBCN) kind = EXIT_SBI_CONSOLE;
-  countExit(vcpu, kind, detail);
-  vcpu.pc += 4;
-  if (kind == EXIT_SBI_HSM) sbiHsm(vcpu);
-  else if (kind == EXIT_SBI_RESET) sbiSrst(vcpu);
-  else if (kind == EXIT_SBI_CONSOLE) sbiDbcn(vcpu);
-  else failWith(vcpu, SBI_ERR_NOT_SUPPORTED);
+function rareCall(vcpu: Vcpu, extension: u64, func: u64): void {
+  if (extension == SBI_EXT_SRST) {
+    countCall(vcpu, EXIT_SBI_RESET, extension, func);
+    sbiSrst(vcpu, func);
+  } else if (extension == SBI_EXT_DBCN) {
+    countCall(vcpu, EXIT_SBI_CONSOLE, extension, func);
+    sbiDbcn(vcpu, func);
+  } else {
+    countCall(vcpu, EXIT_SBI_OTHER, extension, func);
+    failWith(vcpu, SBI_ERR_NOT_SUPPORTED);
+  }
 }
