@@ -38,7 +38,8 @@ export function unloadVcpu(vcpu: Vcpu, hart: Hart): void {
   vcpu.sstatus = hw.csrRead(CSR_SSTATUS);
   vcpu.hvip = hw.csrRead(CSR_HVIP);
   vcpu.vsstatus = hw.csrRead(CSR_VSSTATUS);
-  vcpu.vsie = hw.csrRead(CSR_VSIE);
+  // Off, so that what this vCPU waits for does not keep an idle hart awake.
+  vcpu.vsie = hw.csrSwap(CSR_VSIE, 0);
   vcpu.vstvec = hw.csrRead(CSR_VSTVEC);
   vcpu.vsscratch = hw.csrRead(CSR_VSSCRATCH);
   vcpu.vsepc = hw.csrRead(CSR_VSEPC);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // host info, host cpu: the machine itself. Called by the terminal's worker; counters of other harts may be a moment
 // old.
+import * as hw from "../../hw";
 import { hostIrqName, now } from "../../arch/seam";
 import { nanoseconds, ticksPerSecond } from "../../host/clock";
 import { Hart } from "../../host/hart";
@@ -49,6 +50,11 @@ function word(name: string, value: string): void {
   print("\n");
 }
 
+/** The image with its tables and stacks, and what the arena has handed out. */
+function ownUsed(): u64 {
+  return hw.imageEnd() - hw.imageStart() - arenaFree();
+}
+
 function info(): void {
   print("build");
   printColumn(24);
@@ -58,7 +64,8 @@ function info(): void {
   row("harts", hartCount(), "");
   row("memory for guests", ramTotal() >> 20, " MiB");
   row("  of that free", ramFree() >> 20, " MiB");
-  row("own memory still free", arenaFree() >> 10, " KiB");
+  row("own memory in use", ownUsed() >> 10, " KiB");
+  row("  and still free", arenaFree() >> 10, " KiB");
   row("timebase", ticksPerSecond(), " Hz");
   word("interrupts", hostIrqName());
   row("  without an owner", unownedInterrupts(), "");
@@ -79,6 +86,7 @@ function infoAsJson(): void {
   print(",");
   jsonNumber("freeKiB", ramFree() >> 10);
   print(",");
+  jsonNumber("ownUsedKiB", ownUsed() >> 10);
   jsonNumber("ownFreeKiB", arenaFree() >> 10);
   print(",");
   jsonNumber("timebase", ticksPerSecond());

@@ -3,7 +3,7 @@
 // listings beside them. Everything lands in build/typeone; a build whose inputs did not change is not done again.
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdir, readFile, readdir, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
 import { compileAssemblyScript, MEMORY_BASE, REPO } from "./asc.ts";
@@ -52,34 +52,47 @@ export interface BuildOptions {
 /** Builds what is out of date and answers where things are; rejects with the failing tool's own words. */
 export async function buildHypervisor(options: BuildOptions = {}): Promise<HypervisorBuild> {
   const outDir = options.outDir ?? path.join(REPO, "build/typeone");
-  await mkdir(outDir, { recursive: true });
   const inputs = await hashInputs(options.defines ?? []);
-  const result = {
-    elf: path.join(outDir, "typeone.elf"),
-    image: path.join(outDir, "typeone.bin"),
-    wasm: path.join(outDir, "core.wasm"),
-  };
-  const stamp = path.join(outDir, "stamp.json");
-  const previous = await readFile(stamp, "utf8").then(
+  const at = (name: string): string => path.join(outDir, name);
+  const result = { elf: at("typeone.elf"), image: at("typeone.bin"), wasm: at("core.wasm") };
+  const previous = await readFile(at("stamp.json"), "utf8").then(
     (text) => JSON.parse(text) as { inputs: string; id: string },
     () => null,
   );
   if (previous?.inputs === inputs && (await stat(result.image).catch(() => null)))
     return { ...result, id: previous.id };
 
-  const { wasm } = await compileAssemblyScript({ entry: "core/main.ts", outDir, name: "core" });
+  // Built aside and moved into place, so that two builds at once cannot mix.
+  const work = await mkdtemp(path.join(await ensure(path.dirname(outDir)), ".building-"));
+  try {
+    const id = await buildInto(work, inputs, options.defines ?? []);
+    await ensure(outDir);
+    for (const name of (await readdir(work)).filter((entry) => entry !== "stamp.json"))
+      await rename(path.join(work, name), at(name));
+    await rename(path.join(work, "stamp.json"), at("stamp.json"));
+    return { ...result, id };
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+async function ensure(folder: string): Promise<string> {
+  await mkdir(folder, { recursive: true });
+  return folder;
+}
+
+/** The whole chain, into an empty folder; answers the build's id. */
+async function buildInto(folder: string, inputs: string, defines: readonly string[]): Promise<string> {
+  const { wasm } = await compileAssemblyScript({ entry: "core/main.ts", outDir: folder, name: "core" });
   const source = await wasmToC(wasm, "core");
-  await writeFile(path.join(outDir, "core.c"), source);
-  await writeFile(path.join(outDir, "offsets.h"), await offsetsHeader("runtime/offsets.ts"));
+  await writeFile(path.join(folder, "core.c"), source);
+  await writeFile(path.join(folder, "offsets.h"), await offsetsHeader("runtime/offsets.ts"));
   const id = createHash("sha256").update(source).update(inputs).digest("hex").slice(0, 16);
-  await link(outDir, result.elf, [
-    `-DBUILD_ID="${id}"`,
-    `-DLINEAR_BYTES=${initialLinearBytes(wasm)}`,
-    ...(options.defines ?? []),
-  ]);
-  await tool("objcopy", ["-O", "binary", result.elf, result.image]);
-  await writeFile(stamp, JSON.stringify({ inputs, id }));
-  return { ...result, id };
+  const elf = path.join(folder, "typeone.elf");
+  await link(folder, elf, [`-DBUILD_ID="${id}"`, `-DLINEAR_BYTES=${initialLinearBytes(wasm)}`, ...defines]);
+  await tool("objcopy", ["-O", "binary", elf, path.join(folder, "typeone.bin")]);
+  await writeFile(path.join(folder, "stamp.json"), JSON.stringify({ inputs, id }));
+  return id;
 }
 
 /** Compiles the one translation unit and links it with its own symbol table until addresses stand still. */

@@ -75,6 +75,9 @@ function isIn(list: readonly string[], typeScriptName: string): boolean {
 /** The C attribute of a function of the core. */
 export function temperature(typeScriptName: string): string {
   if (isIn(INLINE, typeScriptName)) return "__attribute__((always_inline)) inline";
-  const attributes = [...(isIn(APART, typeScriptName) ? ["noinline"] : []), ...(isIn(HOT, typeScriptName) ? [] : ["cold"])];
+  const attributes = [
+    ...(isIn(APART, typeScriptName) ? ["noinline"] : []),
+    ...(isIn(HOT, typeScriptName) ? [] : ["cold"]),
+  ];
   return attributes.length ? `__attribute__((${attributes.join(", ")}))` : "";
 }

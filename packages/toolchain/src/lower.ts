@@ -73,9 +73,12 @@ function startFunction(source: string, name: string): string {
 /** Gives every function of the core its attribute (hot.ts); payloads are all of one temperature. */
 function temperatures(body: string, name: string): string {
   if (name !== "core") return body;
-  return body.replace(/^(static [^\n=]*?(w2c_core_\w+)\(w2c_core\*[^\n]*\));$/gm, (_line, prototype: string, symbol: string) => {
-    return `${temperature(typeScriptName(symbol))} ${prototype};`;
-  });
+  return body.replace(
+    /^(static [^\n=]*?(w2c_core_\w+)\(w2c_core\*[^\n]*\));$/gm,
+    (_line, prototype: string, symbol: string) => {
+      return `${temperature(typeScriptName(symbol))} ${prototype};`;
+    },
+  );
 }
 
 /** Drops the conditional blocks for x86 segment registers. */
