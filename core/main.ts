@@ -6,6 +6,7 @@ import { startGuests } from "./guest/boot";
 import { next, runHart } from "./guest/run";
 import { setClock } from "./host/clock";
 import { banner, copyTree, giveUp, joinScheduling, makePools, startConsole, startTerminal } from "./host/boot";
+import { goWrong, wantsPanic } from "./guest/self-test";
 import { findHarts, findMemory } from "./host/find";
 import { Hart } from "./host/hart";
 import { hartByIndex, hartCount, newHart } from "./host/harts";
@@ -37,6 +38,7 @@ export function boot(hart: u64, fdt: u64): usize {
   setUpHart();
   joinScheduling(tree);
   startOthers();
+  if (wantsPanic(tree)) goWrong(0);
   startGuests(tree);
   return next(first);
 }

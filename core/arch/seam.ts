@@ -43,4 +43,5 @@ export {
   faultRegisterCount,
   faultRegisterName,
   isFailedCheck,
+  reportStatus,
 } from "./riscv64/fault-report";

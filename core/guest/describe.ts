@@ -55,6 +55,7 @@ export function describeGuest(fdt: usize, node: usize, into: Description): i32 {
   if (into.cpus == 0 || into.cpus > MAX_VCPUS) return refuse("cpus must be 1 to 8", Status.Range);
   const status = readStaticMemory(fdt, node, into);
   if (status != Status.Ok) return status;
+  into.selfTest = fdtHas(fdt, node, "typeone,self-test") ? 1 : 0;
   readScheduling(fdt, node, into);
   return readModules(fdt, node, into);
 }

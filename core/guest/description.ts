@@ -29,6 +29,8 @@ export class Description {
   /** Linear address and length of the command line. */
   bootargs: usize = 0;
   bootargsLength: u32 = 0;
+  /** 1: the guest may make the hypervisor fault on its account (self-test.ts). */
+  selfTest: u32 = 0;
   policy: u32 = 0;
   priority: u32 = 0;
   weight: u32 = 0;

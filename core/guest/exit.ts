@@ -54,7 +54,7 @@ export function countCall(vcpu: Vcpu, kind: u32, extension: u64, func: u64): voi
 }
 
 function remember(vcpu: Vcpu, kind: u32, pc: u64, detail: u64): TrailEntry {
-  const counter = changetype<usize>(vcpu) + (<usize>kind << 3);
+  const counter = changetype<usize>(vcpu) + ((<usize>kind) << 3);
   store<u64>(counter, load<u64>(counter, offsetof<Vcpu>("exit0")) + 1, offsetof<Vcpu>("exit0"));
   const at = vcpu.trail;
   // The trail begins at a multiple of its size, so its end shows in the low bits.
@@ -69,7 +69,7 @@ function remember(vcpu: Vcpu, kind: u32, pc: u64, detail: u64): TrailEntry {
 
 /** How often the vCPU had exits of that kind. */
 export function exitCount(vcpu: Vcpu, kind: u32): u64 {
-  return load<u64>(changetype<usize>(vcpu) + offsetof<Vcpu>("exit0") + (<usize>kind << 3));
+  return load<u64>(changetype<usize>(vcpu) + offsetof<Vcpu>("exit0") + ((<usize>kind) << 3));
 }
 
 /** The name of an exit kind, as tables and JSON show it. */

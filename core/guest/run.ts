@@ -4,6 +4,7 @@
 import { applyRequests, handleExit, loadVcpu, pendingInterrupts, unloadVcpu, updateWaitTrap } from "../arch/seam";
 import * as hw from "../hw";
 import { Hart, thisHart } from "../host/hart";
+import { machineStopped } from "../host/panic";
 import { KIND_WORKER } from "../sched/entity";
 import { needsReschedule, schedNext, schedStop, schedWake } from "../sched/sched";
 import { Worker, workerRun } from "../sched/worker";
@@ -32,6 +33,7 @@ function wake(context: usize): usize {
 
 /** Lets the scheduler choose until a vCPU is ready to be entered or nothing is left to do. */
 export function next(hart: Hart): usize {
+  if (machineStopped()) hw.park();
   while (true) {
     const entity = schedNext();
     if (changetype<usize>(entity) == 0) {

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The report of a fault in the hypervisor: registers by name, fields by name, a backtrace with the functions' names as
-// TypeScript knows them, and the build's id. After `panic` this hart stands still and the others stop at their next trap.
-import { describeCause, faultRegister, faultRegisterCount, faultRegisterName } from "../arch/seam";
+// TypeScript knows them, and the build's id. After `panic` this hart stands still and the others stop as soon as they are kicked.
+import { describeCause, reportStatus, faultRegister, faultRegisterCount, faultRegisterName } from "../arch/seam";
 import * as hw from "../hw";
 import { print, printAbandon, printDec, printHex, printText } from "../lib/print";
 import { releaseAll } from "../lib/lock";
 import { MAX_HARTS } from "../limits";
+import { askHart } from "../sched/harts";
 import { Hart, thisHart } from "./hart";
+import { hartCount } from "./harts";
 import { outputFinish } from "./output";
 
 const MAX_FRAMES: u32 = 16;
@@ -32,6 +34,7 @@ export function panic(hart: Hart): void {
     print("PANIC: a fault of the hypervisor that no guest can be blamed for\n");
     reportFault(hart);
     outputFinish();
+    for (let i: u32 = 0; i < hartCount(); i++) if (i != hart.index) askHart(i);
   }
   hw.park();
 }
@@ -54,6 +57,7 @@ export function reportFault(hart: Hart): void {
     printHex(faultRegister(hart, i));
     print(i % 4 == 3 || i == faultRegisterCount() - 1 ? "\n" : "  ");
   }
+  reportStatus();
   const frames = frameSlices + thisHart().index * FRAMES_BYTES;
   const count = hw.backtrace(frames, MAX_FRAMES, faultRegister(hart, 1));
   for (let i: u32 = 0; i < count; i++) {

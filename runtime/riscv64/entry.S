@@ -71,7 +71,7 @@ turn_on_translation:
   csrw stvec, t0
   li t1, STACK_STRIDE
   mul t1, t1, a1
-  li sp, STACKS_VA + STACK_STRIDE
+  li sp, STACKS_VA + STACK_TOP
   add sp, sp, t1
   sfence.vma
   csrw satp, a0
@@ -227,7 +227,9 @@ record_fault:
   csrr t1, stval
   sd t1, FAULT_VALUE(tp)
   sd t0, FAULT_PC(tp)
-  ld sp, HART_STACK_TOP(tp)
+  ld sp, HART_STACK_TOP(tp)           // the other stack: what the faulting one holds is still to be read
+  li t1, FAULT_STACK_TOP - STACK_TOP
+  add sp, sp, t1
   li a0, 1                            // "the hypervisor faulted" (guest/run.ts)
   call handle_trap
   j enter

@@ -15,7 +15,7 @@ extern char _start[], _image_start[], _text_end[], _rodata_end[], _load_end[], _
 
 typedef u64 table[512] __attribute__((aligned(4096)));
 static table root, image_l1, image_l0, stacks_l1, stacks_l0, linear_l1, linear_l0[LINEAR_TABLES], devices_l1, devices_l0, windows_l1;
-static __attribute__((section(".stacks"), aligned(4096), used)) u8 stacks[MAX_HARTS][STACK_SIZE];
+static __attribute__((section(".stacks"), aligned(4096), used)) u8 stacks[MAX_HARTS][2][STACK_SIZE];
 static __attribute__((section(".linear"), aligned(4096), used)) u8 linear_static[LINEAR_BYTES];
 EXPORT u64 address_space;  // satp of every hart
 
@@ -42,8 +42,10 @@ static void map_stacks(void) {
   root[index_of(STACKS_VA, 2)] = entry_to(stacks_l1, PTE_TABLE);
   stacks_l1[0] = entry_to(stacks_l0, PTE_TABLE);
   for (u32 hart = 0; hart < MAX_HARTS; hart++)
-    for (u64 at = 0; at < STACK_SIZE; at += PAGE)
-      stacks_l0[(hart * STACK_STRIDE + STACK_STRIDE - STACK_SIZE + at) >> 12] = leaf((u64)&stacks[hart][at], PTE_RW);
+    for (u64 at = 0; at < STACK_SIZE; at += PAGE) {
+      stacks_l0[(hart * STACK_STRIDE + STACK_TOP - STACK_SIZE + at) >> 12] = leaf((u64)&stacks[hart][0][at], PTE_RW);
+      stacks_l0[(hart * STACK_STRIDE + FAULT_STACK_TOP - STACK_SIZE + at) >> 12] = leaf((u64)&stacks[hart][1][at], PTE_RW);
+    }
 }
 
 // Runs untranslated: every address it takes is host-physical. Answers satp.
