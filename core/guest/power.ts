@@ -7,16 +7,20 @@ import { thisHart } from "../host/hart";
 import { Timer, timerCancel } from "../host/timers";
 import { askHart } from "../sched/harts";
 import { schedBlock, schedStart, schedStop } from "../sched/sched";
-import { HSM_STARTED, HSM_STOPPED, HSM_SUSPENDED, REQUEST_LEAVE, Vcpu } from "./vcpu";
+import { HSM_STARTED, HSM_STOPPED, HSM_SUSPENDED, REQUEST_EXTERNAL, REQUEST_LEAVE, Vcpu } from "./vcpu";
 
-/** Power-on registers, nothing pending but a call to leave. The vCPU's state is in no hart. */
+/**
+ * Power-on registers; the vCPU's state is in no hart. Software interrupts sent since its start, or that ended its
+ * suspend, stay pending, and its external interrupt is looked at anew.
+ */
 export function resetVcpu(vcpu: Vcpu, address: u64, argument: u64): void {
   timerCancel(changetype<Timer>(vcpu.clock));
   vcpu.timer = TIMER_OFF;
-  vcpu.externalLevel = 0;
   vcpu.resetOnWake = 0;
-  hw.atomicAnd(changetype<usize>(vcpu) + offsetof<Vcpu>("requests"), REQUEST_LEAVE);
+  const pending = vcpu.hsm == HSM_SUSPENDED ? vcpu.hvip : 0;
   initContext(vcpu, address, argument);
+  vcpu.hvip = pending;
+  hw.atomicOr(changetype<usize>(vcpu) + offsetof<Vcpu>("requests"), REQUEST_EXTERNAL);
 }
 
 /**
@@ -27,6 +31,8 @@ export function startVcpu(vcpu: Vcpu, address: u64, argument: u64): void {
   vcpu.startAddress = address;
   vcpu.startArgument = argument;
   vcpu.resetOnWake = 1;
+  // What was asked of it before it stopped is void; what is asked from now on is not.
+  hw.atomicAnd(changetype<usize>(vcpu) + offsetof<Vcpu>("requests"), REQUEST_LEAVE);
   vcpu.hsm = HSM_STARTED;
   schedStart(vcpu);
 }
