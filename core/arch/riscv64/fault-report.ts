@@ -58,72 +58,15 @@ export function faultRegisterCount(): u32 {
   return 31;
 }
 
+// prettier-ignore
+const NAMES: StaticArray<string> = [
+  "ra", "sp", "gp", "tp", "t0", "t1", "t2", "s0", "s1", "a0", "a1", "a2", "a3", "a4", "a5", "a6",
+  "a7", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "t3", "t4", "t5", "t6",
+];
+
 /** The ABI name of x1 + index. */
 export function faultRegisterName(index: u32): string {
-  switch (index) {
-    case 0:
-      return "ra";
-    case 1:
-      return "sp";
-    case 2:
-      return "gp";
-    case 3:
-      return "tp";
-    case 4:
-      return "t0";
-    case 5:
-      return "t1";
-    case 6:
-      return "t2";
-    case 7:
-      return "s0";
-    case 8:
-      return "s1";
-    case 9:
-      return "a0";
-    case 10:
-      return "a1";
-    case 11:
-      return "a2";
-    case 12:
-      return "a3";
-    case 13:
-      return "a4";
-    case 14:
-      return "a5";
-    case 15:
-      return "a6";
-    case 16:
-      return "a7";
-    case 17:
-      return "s2";
-    case 18:
-      return "s3";
-    case 19:
-      return "s4";
-    case 20:
-      return "s5";
-    case 21:
-      return "s6";
-    case 22:
-      return "s7";
-    case 23:
-      return "s8";
-    case 24:
-      return "s9";
-    case 25:
-      return "s10";
-    case 26:
-      return "s11";
-    case 27:
-      return "t3";
-    case 28:
-      return "t4";
-    case 29:
-      return "t5";
-    default:
-      return "t6";
-  }
+  return unchecked(NAMES[index]);
 }
 
 /** x1 + index at the fault. */
