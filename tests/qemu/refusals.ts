@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Hosts that TypeOne cannot run on: each gets a message that names what is wrong, and no hang.
+import type { FdtTree } from "@typeone/fdt";
 import type { Scenario } from "./scenario.ts";
 
 function refused(name: string, scenario: Partial<Scenario>, message: RegExp): Scenario {
@@ -12,11 +13,12 @@ function refused(name: string, scenario: Partial<Scenario>, message: RegExp): Sc
   };
 }
 
+function removePlic(tree: FdtTree): void {
+  const soc = tree.ensure("/soc");
+  for (const child of [...soc.children]) if (child.name.startsWith("plic@")) tree.remove(`/soc/${child.name}`);
+}
+
 export const refusalScenarios: readonly Scenario[] = [
   refused("a host without the H-extension", { machine: { hypervisor: "off" } }, /H.extension|hypervisor extension/i),
-  refused(
-    "a host tree without a timebase",
-    { editTree: (tree) => void tree.ensure("/cpus").delete("timebase-frequency") },
-    /timebase-frequency/,
-  ),
+  refused("a host without interrupt controller", { editTree: (tree) => removePlic(tree) }, /no PLIC, APLIC/),
 ];
