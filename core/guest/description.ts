@@ -31,7 +31,7 @@ export class Description {
   bootargsLength: u32 = 0;
   /** 1: the guest may make the hypervisor fault on its account (self-test.ts). */
   selfTest: u32 = 0;
-  pad: u32 = 0;
+  pad2: u32 = 0;
   policy: u32 = 0;
   priority: u32 = 0;
   weight: u32 = 0;
