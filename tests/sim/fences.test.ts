@@ -67,7 +67,7 @@ describe("remote sfence.vma", () => {
     for (let seed = 1; seed <= 4; seed++) {
       ended = 0;
       const guest = program({ boot: member, routines: [member] });
-      const machine = await machineWith([domain("one", guest, { cpus: 4, properties: { "typeone,slice": 50 } })], {
+      const machine = await machineWith([domain("one", guest, { cpus: 4, properties: { "typeone,slice-us": 5 } })], {
         harts: 2,
         seed,
       });

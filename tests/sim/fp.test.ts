@@ -47,7 +47,7 @@ describe("floating point", () => {
     for (let seed = 1; seed <= 6; seed++) {
       const guest = program({ boot: user, routines: [user] });
       const domains = ["a", "b", "c"].map((name) =>
-        domain(name, guest, { cpus: 2, properties: { "typeone,slice": 50 } }),
+        domain(name, guest, { cpus: 2, properties: { "typeone,slice-us": 5 } }),
       );
       const machine = await machineWith(domains, { harts: 1 + (seed % 3), seed });
       machine.runUntil(() => machine.guests.every((each) => each.log.length === 2), { maxSteps: 100_000 });

@@ -20,9 +20,16 @@ import {
 
 export const MIB = 1024 * 1024;
 
-/** A domain of 64 MiB and one vCPU. */
+/** A domain of 64 MiB and one vCPU, with slices so short that a test sees many of them. */
 export function domain(name: string, kernel: Program | Uint8Array, more: Partial<DomainOptions> = {}): DomainOptions {
-  return { name, kernel, memoryKiB: 64 * 1024, cpus: 1, ...more };
+  return {
+    name,
+    kernel,
+    memoryKiB: 64 * 1024,
+    cpus: 1,
+    ...more,
+    properties: { "typeone,slice-us": 20, ...more.properties },
+  };
 }
 
 /** A booted machine. */

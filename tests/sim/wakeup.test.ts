@@ -158,9 +158,10 @@ describe("sharing", () => {
           }
         },
       });
+    const slice = { properties: { "typeone,slice-us": 10_000 } };
     for (const sstc of [true, false]) {
       ticks.fill(0);
-      const machine = await machineWith([domain("a", hog(0)), domain("b", hog(1))], { harts: 1, sstc });
+      const machine = await machineWith([domain("a", hog(0), slice), domain("b", hog(1), slice)], { harts: 1, sstc });
       machine.run(() => false, { maxSteps: 100_000, maxTime: 20_000_000n });
       const [a = 0, b = 0] = ticks;
       expect(Math.min(a, b) / Math.max(a, b), `${a} against ${b}`).toBeGreaterThan(0.8);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The way into the core and out of it again: what assembly does around boot, secondary and trap. It instantiates the
 // core, gives it its imports, records faults in the Hart record and calls `trap` again, and enters what comes back.
-import { MEMORY_BASE } from "@typeone/toolchain";
 import type { CoreModule, Offsets } from "./core-module.ts";
 import { CoreFault, FAULT_BREAKPOINT, MachinePanic, Violation } from "./faults.ts";
 import { firmwareCall, type SbiAnswer } from "./firmware.ts";
 import { type GuestWorld, resume, wordAtPc } from "./guest/step.ts";
 import { hardwareImports, type HardwareView, Parked } from "./imports.ts";
+import { LINEAR_START } from "./layout.ts";
 import { LockWatch } from "./locks.ts";
 import type { Machine } from "./machine.ts";
 import type { Ram } from "./ram.ts";
@@ -22,6 +22,8 @@ const IMAGE_OFFSET = 0x200000;
 const CODE_SIZE = 0x40000;
 const LINEAR_LIMIT = 512 * 0x100000;
 const FAULT_ROUNDS = 4;
+/** Import calls of one trap (a boot with large guests included) after which it counts as an endless loop. */
+const IMPORT_LIMIT = 3_000_000;
 
 export interface ContainedFault {
   readonly hart: number;
@@ -55,6 +57,8 @@ export class CallGate implements HardwareView {
   #linearEnd: number;
   #depth = 0;
   #ordinal = 0;
+  /** Traps in flight that no other hart may run below: others would wait for them without end (timerCancel). */
+  #whole = 0;
 
   constructor(machine: Machine, core: CoreModule, world: GuestWorld) {
     this.#machine = machine;
@@ -64,7 +68,7 @@ export class CallGate implements HardwareView {
     this.offsets = core.offsets;
     this.#current = machine.harts[0] as SimHart;
     this.imageStart = machine.ram.base + IMAGE_OFFSET;
-    this.linearBase = this.imageStart + CODE_SIZE - MEMORY_BASE;
+    this.linearBase = this.imageStart + CODE_SIZE - LINEAR_START;
     this.secondaryEntry = BigInt(this.imageStart + 0x100);
     this.#view = new DataView(new ArrayBuffer(0));
     this.locks = new LockWatch();
@@ -72,8 +76,8 @@ export class CallGate implements HardwareView {
     this.#memory = instance.exports["memory"] as WebAssembly.Memory;
     this.#exports = instance.exports as unknown as CoreExports;
     const heapBase = Number((instance.exports["heapBase"] as WebAssembly.Global).value);
-    this.#linearEnd = MEMORY_BASE + Math.ceil((heapBase - MEMORY_BASE) / 4096) * 4096;
-    this.ram.attachLinear(this.#memory, this.linearBase, MEMORY_BASE, this.#linearEnd);
+    this.#linearEnd = LINEAR_START + Math.ceil((heapBase - LINEAR_START) / 4096) * 4096;
+    this.ram.attachLinear(this.#memory, this.linearBase, LINEAR_START, this.#linearEnd);
   }
 
   get current(): SimHart {
@@ -109,11 +113,14 @@ export class CallGate implements HardwareView {
     this.#ordinal = 0;
     hart.inFlight = true;
     hart.traps++;
+    const whole = timerDue(hart);
+    if (whole) this.#whole++;
     let context: number | null;
     try {
       context = this.#call(hart, () => this.#exports[name](...args));
     } finally {
       hart.inFlight = false;
+      if (whole) this.#whole--;
       this.#depth--;
       this.#current = before.current;
       this.#ordinal = before.ordinal;
@@ -182,9 +189,10 @@ export class CallGate implements HardwareView {
   beforeImport(name: string): void {
     this.importCount++;
     const ordinal = this.#ordinal++;
+    if (ordinal > IMPORT_LIMIT) throw new Violation(`hart ${this.#current.index} does not come back from a trap`);
     this.onImport?.(name, ordinal, this.#current);
     const { interleave } = this.#machine.options;
-    if (interleave === 0 || this.locks.count > 0 || this.#depth > 3) return;
+    if (interleave === 0 || this.locks.count > 0 || this.#depth > 3 || this.#whole > 0) return;
     if (!this.#machine.random.chance(interleave)) return;
     this.#stepOther();
   }
@@ -194,7 +202,7 @@ export class CallGate implements HardwareView {
     this.#linearEnd += bytes;
     const missing = this.#linearEnd - this.#memory.buffer.byteLength;
     if (missing > 0) this.#memory.grow(Math.ceil(missing / 65536));
-    this.ram.attachLinear(this.#memory, this.linearBase, MEMORY_BASE, this.#linearEnd);
+    this.ram.attachLinear(this.#memory, this.linearBase, LINEAR_START, this.#linearEnd);
     return true;
   }
 
@@ -263,6 +271,11 @@ export class CallGate implements HardwareView {
       out += String.fromCharCode(view.getUint16(ptr + index, true));
     return out;
   }
+}
+
+/** This trap will run the expiries of timers, which other harts wait for without a lock. */
+function timerDue(hart: SimHart): boolean {
+  return (hart.hostPending() & (1n << 5n)) !== 0n;
 }
 
 /** What the metal would see as a fault of the hypervisor; null for anything that is no fault of the core. */

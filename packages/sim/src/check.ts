@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Invariants of the whole machine, checked between traps: which host memory guests can reach, that page tables are
 // well formed and out of reach, that no lock is held and that the page of address zero was never written.
-import { MEMORY_BASE } from "@typeone/toolchain";
 import { Violation } from "./faults.ts";
+import { LINEAR_START } from "./layout.ts";
 import type { Machine } from "./machine.ts";
 import { decodeHgatp, type MappedLeaf, readStage2 } from "./stage2.ts";
 
@@ -35,7 +35,7 @@ export function checkMachine(machine: Machine, dead: readonly string[]): void {
 }
 
 function checkNullPage(machine: Machine): void {
-  const below = new Uint8Array(machine.gate.view().buffer, 0, MEMORY_BASE);
+  const below = new Uint8Array(machine.gate.view().buffer, 0, LINEAR_START);
   const at = below.findIndex((byte) => byte !== 0);
   if (at >= 0) throw new Violation(`linear address ${at.toString(16)} was written; it is unmapped on the metal`);
 }

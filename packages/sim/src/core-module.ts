@@ -5,7 +5,6 @@ import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { compileAssemblyScript, REPO } from "@typeone/toolchain";
 
 /** Constants of runtime/offsets.ts by name. */
 export type Offsets = Readonly<Record<string, number>>;
@@ -16,6 +15,7 @@ export interface CoreModule {
   readonly hash: string;
 }
 
+const REPO = path.resolve(import.meta.dirname, "../../..");
 const CACHE = path.join(REPO, ".cache/sim");
 const STALE_LOCK = 300_000;
 
@@ -55,6 +55,8 @@ async function compileOnce(entry: string, file: string): Promise<Uint8Array<Arra
       continue;
     }
     try {
+      // Loading the compiler takes seconds: only who compiles pays for it.
+      const { compileAssemblyScript } = await import("@typeone/toolchain");
       const { wasm } = await compileAssemblyScript({ entry });
       await writeFile(`${file}.${process.pid}`, wasm);
       await rename(`${file}.${process.pid}`, file);

@@ -2,8 +2,6 @@
 // Runs functions of one core module as several harts at once, in one thread and reproducibly: Binaryen's asyncify pass
 // lets a call stop at an import and go on later, so a test chooses at every atomic operation which hart goes next.
 // What a call does between two imports is one step (the memory model is sequentially consistent).
-import binaryen from "binaryen";
-import { compileAssemblyScript } from "@typeone/toolchain";
 
 export type Value = number | bigint;
 type Function = (...args: Value[]) => Value | void;
@@ -31,17 +29,22 @@ const modules = new Map<string, Promise<WebAssembly.Module>>();
 function interruptible(entry: string): Promise<WebAssembly.Module> {
   let made = modules.get(entry);
   if (made === undefined) {
-    made = compileAssemblyScript({ entry }).then(({ wasm }) => {
-      const module = binaryen.readBinary(wasm);
-      module.setFeatures(binaryen.Features.All);
-      module.runPasses(["asyncify"]);
-      const bytes = module.emitBinary() as Uint8Array<ArrayBuffer>;
-      module.dispose();
-      return WebAssembly.compile(bytes);
-    });
+    made = asyncified(entry);
     modules.set(entry, made);
   }
   return made;
+}
+
+async function asyncified(entry: string): Promise<WebAssembly.Module> {
+  // Loading the compiler and Binaryen takes seconds: only who compiles pays for it.
+  const { compileAssemblyScript } = await import("@typeone/toolchain");
+  const { default: binaryen } = await import("binaryen");
+  const module = binaryen.readBinary((await compileAssemblyScript({ entry })).wasm);
+  module.setFeatures(binaryen.Features.All);
+  module.runPasses(["asyncify"]);
+  const bytes = module.emitBinary() as Uint8Array<ArrayBuffer>;
+  module.dispose();
+  return WebAssembly.compile(bytes);
 }
 
 export class Interleaver {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Loads one core file alone in Node, for unit tests that stand beside it: its exported functions become callable,
 // its imports are whatever the test hands in. The whole machine is in machine.ts.
-import { compileAssemblyScript } from "@typeone/toolchain";
 
 export type Imports = Record<string, Record<string, (...args: never[]) => unknown>>;
 
@@ -25,9 +24,14 @@ const modules = new Map<string, Promise<WebAssembly.Module>>();
 
 function compiled(entry: string, use: Record<string, number | string> = {}): Promise<WebAssembly.Module> {
   const key = JSON.stringify([entry, use]);
-  const known = modules.get(key) ?? compileAssemblyScript({ entry, use }).then(({ wasm }) => WebAssembly.compile(wasm));
+  const known = modules.get(key) ?? compile(entry, use);
   modules.set(key, known);
   return known;
+}
+
+async function compile(entry: string, use: Record<string, number | string>): Promise<WebAssembly.Module> {
+  const { compileAssemblyScript } = await import("@typeone/toolchain");
+  return WebAssembly.compile((await compileAssemblyScript({ entry, use })).wasm);
 }
 
 /** Compiles `entry` (relative to the repository) and instantiates it; absent imports throw by name when called. */

@@ -201,7 +201,7 @@ export function resume(world: GuestWorld, hart: SimHart, vcpu: SimVcpu): void {
   }
   const again = pc === frame.pc || (frame.op.op === "jump" && pc === frame.op.gpa);
   // An exit that a test made up is over once the core returns to the guest, one way or the other.
-  if (again && frame.op.op === "exit") return complete(hart, vcpu, frame, NOTHING);
+  if ((again || pc === frame.pc + 2n) && frame.op.op === "exit") return complete(hart, vcpu, frame, NOTHING);
   if (again) return vcpu.compare(hart.csrs, [], "nothing");
   if (pc === frame.pc + frame.length) {
     vcpu.compare(hart.csrs, changedBy(frame), setsTimer(frame.op) ? "timer" : "nothing");
