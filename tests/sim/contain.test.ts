@@ -26,6 +26,8 @@ const victimProgram = program({
       yield* store(uart + 7n, 1, 5n);
       yield* ecall(EID.ipi, 0n, 1n, 0n);
       yield* ecall(EID.rfence, 1n, 1n, 0n, 0n, 0n);
+      yield* ecall(EID.dbcn, 2n, 0x2en);
+      yield* ecall(EID.hsm, 0n, 1n, cpu.guest.base, 0n);
     }
   },
 });
@@ -47,8 +49,10 @@ const neighbourProgram = program({
 
 const beats = (machine: Machine): number => machine.guest("neighbour").log.length;
 
+/** The core works on an exit that the victim itself caused, not on a host interrupt that came in its time. */
 function victimExits(machine: Machine, hart: SimHart): boolean {
-  return machine.vcpus.get(hart.context)?.cpu?.guest.name === "victim";
+  const own = hart.csrs.read(CSR.scause) >> 63n === 0n;
+  return own && machine.vcpus.get(hart.context)?.cpu?.guest.name === "victim";
 }
 
 describe("a fault while a guest's exit is handled", () => {
@@ -77,7 +81,7 @@ describe("a fault while a guest's exit is handled", () => {
       expect(machine.console).toMatch(/victim/);
       machine.check(["victim"]);
     }
-    expect(contained).toBeGreaterThan(10);
+    expect(contained).toBeGreaterThan(8);
   });
 
   it("a second fault inside the containment stops the machine with a report", async () => {
