@@ -22,6 +22,7 @@ const SCRIPTS: Readonly<Record<string, string>> = {
   lint: "ESLint with our own rules",
   typecheck: "tsc over core and tools",
   format: "Prettier",
+  generate: "constants of core/ from the tables in packages/spec",
 };
 
 /** The lines of the menu for the scripts of a package.json. */

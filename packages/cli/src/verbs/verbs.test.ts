@@ -104,7 +104,7 @@ describe("the command line", { timeout: 120_000 }, () => {
     expect(menu.stdout).toContain("npm run demo");
   });
 
-  it("does not open consoles without a terminal", () => {
+  it("refuses a number out of range before anything is done", () => {
     const demo = cli("demo", "--harts", "0");
     expect([demo.status, demo.stderr]).toEqual([1, expect.stringContaining("--harts must be a whole number")]);
   });
