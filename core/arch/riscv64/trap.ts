@@ -17,6 +17,7 @@ import {
   EXIT_WFI,
 } from "../../guest/exit";
 import { waitForInterrupt } from "../../guest/power";
+import { schedYield } from "../../sched/sched";
 import {
   CAUSE_FETCH_GUEST_PAGE_FAULT,
   CAUSE_ILLEGAL_INSTRUCTION,
@@ -80,10 +81,15 @@ function virtualInstruction(vcpu: Vcpu): void {
   let instruction = <u32>hw.csrRead(CSR_STVAL);
   if (instruction == 0) instruction = fetchInstruction(vcpu.pc);
   if (instruction == NO_INSTRUCTION) return; // gone meanwhile: the guest executes whatever is there now
-  if (instruction == WFI || instruction == WRS_NTO || instruction == WRS_STO) {
+  if (instruction == WFI) {
     countExit(vcpu, EXIT_WFI, 0);
     vcpu.pc += 4;
     waitForInterrupt(vcpu);
+  } else if (instruction == WRS_NTO || instruction == WRS_STO) {
+    // It waits for another vCPU's store, in a spin lock with interrupts off: no interrupt would end a wait here.
+    countExit(vcpu, EXIT_WFI, 0);
+    vcpu.pc += 4;
+    schedYield();
   } else {
     countExit(vcpu, EXIT_ILLEGAL, instruction);
     raiseException(vcpu, CAUSE_ILLEGAL_INSTRUCTION, instruction);
