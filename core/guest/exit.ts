@@ -35,7 +35,7 @@ export class TrailEntry {
   pc: u64 = 0;
   /** What it was about: an SBI extension, a guest-physical address, an instruction. */
   detail: u64 = 0;
-  /** The SBI function, else 0. */
+  /** The SBI function; of other kinds it means nothing. */
   func: u64 = 0;
   kind: u32 = 0;
   pad: u32 = 0;
@@ -43,7 +43,7 @@ export class TrailEntry {
 
 /** Counts an exit and remembers what it was about. */
 export function countExit(vcpu: Vcpu, kind: u32, detail: u64): void {
-  remember(vcpu, kind, vcpu.pc, detail).func = 0;
+  remember(vcpu, kind, vcpu.pc, detail);
 }
 
 /** The same for a call of the SBI, which the guest then goes on behind. */
@@ -53,7 +53,8 @@ export function countCall(vcpu: Vcpu, kind: u32, extension: u64, func: u64): voi
   remember(vcpu, kind, pc, extension).func = func;
 }
 
-function remember(vcpu: Vcpu, kind: u32, pc: u64, detail: u64): TrailEntry {
+/** The common part, for a caller that has the pc at hand. */
+export function remember(vcpu: Vcpu, kind: u32, pc: u64, detail: u64): TrailEntry {
   const counter = changetype<usize>(vcpu) + ((<usize>kind) << 3);
   store<u64>(counter, load<u64>(counter, offsetof<Vcpu>("exit0")) + 1, offsetof<Vcpu>("exit0"));
   const at = vcpu.trail;

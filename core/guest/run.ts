@@ -16,11 +16,14 @@ import { REQUEST_LEAVE, Vcpu } from "./vcpu";
 /** What assembly passes in place of a context when the hypervisor itself faulted; 0 is an idle hart. */
 const FAULT: usize = 1;
 
+/** In an answer: load every register. Without it the callee-saved ones are still the guest's own, as C left them. */
+const ALL_REGISTERS: usize = 1;
+
 /** One trap: `context` is the vCPU that exited, 0 or FAULT. Answers what to enter next, 0 to idle. */
 export function runHart(context: usize): usize {
   if (context <= FAULT) return wake(context);
-  handleExit(changetype<Vcpu>(context));
-  return needsReschedule() ? next(thisHart()) : context;
+  const changed = handleExit(changetype<Vcpu>(context));
+  return needsReschedule() ? next(thisHart()) : context | changed;
 }
 
 /** No guest was interrupted: an idle hart has an interrupt, or the hypervisor itself faulted. */
@@ -43,7 +46,7 @@ export function next(hart: Hart): usize {
       workerRun(changetype<Worker>(changetype<usize>(entity)));
       hart.workingFor = 0;
     } else if (prepare(changetype<Vcpu>(changetype<usize>(entity)), hart)) {
-      return changetype<usize>(entity);
+      return changetype<usize>(entity) | ALL_REGISTERS;
     }
   }
 }

@@ -123,22 +123,23 @@ trap_entry:
   sd t1, CONTEXT_PC(a0)
   call handle_trap
 
-// a0 = the Context to enter, or zero: nothing to run.
+// a0 = the Context to enter, with bit 0 set if every register must be loaded; or zero: nothing to run.
+// Bit 0 clear: the same guest goes on, and what C preserves (s0 to s11, and gp, which it never uses) is still its own.
 enter:
   beqz a0, idle
+  andi t0, a0, 1
+  bnez t0, enter_all
+enter_short:
   ld t0, CONTEXT_PC(a0)
   sd tp, CONTEXT_HART(a0)
   csrw sscratch, a0
   csrw sepc, t0
   ld x1, CONTEXT_X1 + 0(a0)
   ld x2, CONTEXT_X1 + 8(a0)
-  ld x3, CONTEXT_X1 + 16(a0)
   ld x4, CONTEXT_X1 + 24(a0)
   ld x5, CONTEXT_X1 + 32(a0)
   ld x6, CONTEXT_X1 + 40(a0)
   ld x7, CONTEXT_X1 + 48(a0)
-  ld x8, CONTEXT_X1 + 56(a0)
-  ld x9, CONTEXT_X1 + 64(a0)
   ld x11, CONTEXT_X1 + 80(a0)
   ld x12, CONTEXT_X1 + 88(a0)
   ld x13, CONTEXT_X1 + 96(a0)
@@ -146,6 +147,18 @@ enter:
   ld x15, CONTEXT_X1 + 112(a0)
   ld x16, CONTEXT_X1 + 120(a0)
   ld x17, CONTEXT_X1 + 128(a0)
+  ld x28, CONTEXT_X1 + 216(a0)
+  ld x29, CONTEXT_X1 + 224(a0)
+  ld x30, CONTEXT_X1 + 232(a0)
+  ld x31, CONTEXT_X1 + 240(a0)
+  ld x10, CONTEXT_X1 + 72(a0)
+  sret
+
+enter_all:
+  addi a0, a0, -1
+  ld x3, CONTEXT_X1 + 16(a0)
+  ld x8, CONTEXT_X1 + 56(a0)
+  ld x9, CONTEXT_X1 + 64(a0)
   ld x18, CONTEXT_X1 + 136(a0)
   ld x19, CONTEXT_X1 + 144(a0)
   ld x20, CONTEXT_X1 + 152(a0)
@@ -156,12 +169,7 @@ enter:
   ld x25, CONTEXT_X1 + 192(a0)
   ld x26, CONTEXT_X1 + 200(a0)
   ld x27, CONTEXT_X1 + 208(a0)
-  ld x28, CONTEXT_X1 + 216(a0)
-  ld x29, CONTEXT_X1 + 224(a0)
-  ld x30, CONTEXT_X1 + 232(a0)
-  ld x31, CONTEXT_X1 + 240(a0)
-  ld x10, CONTEXT_X1 + 72(a0)
-  sret
+  j enter_short
 
 idle:
   wfi

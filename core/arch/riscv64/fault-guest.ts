@@ -23,34 +23,40 @@ import {
 import { Decoded, decodeRaw, decodeTransformed } from "./decode";
 import { fetchInstruction, NO_INSTRUCTION } from "./fetch";
 import { raiseException } from "./inject";
-import { quickLoad } from "./quick-load";
+import { NOT_QUICK, quickLoad } from "./quick-load";
 
 /** One Access and one Decoded per hart. @lock none: each hart uses its own. */
 const ACCESS_STRIDE: usize = 64;
 const accesses: usize = memory.data(1024, 8);
 const decodeds: usize = memory.data(1024, 8);
 
-export function guestPageFault(vcpu: Vcpu, cause: u64): void {
+/** Answers 1 if a callee-saved register of the guest was written, else 0. */
+export function guestPageFault(vcpu: Vcpu, cause: u64): u32 {
   const htinst = hw.csrRead(CSR_HTINST);
   const gva = hw.csrRead(CSR_STVAL);
   const gpa = (hw.csrRead(CSR_HTVAL) << 2) | (gva & 3);
-  if (quickLoad(vcpu, htinst, gpa)) return;
+  const quick = quickLoad(vcpu, htinst, gpa);
+  return quick != NOT_QUICK ? quick : slowFault(vcpu, cause, htinst, gpa);
+}
+
+/** Everything but a load without effect. Answers 1: any register may have been written. */
+function slowFault(vcpu: Vcpu, cause: u64, htinst: u64, gpa: u64): u32 {
+  const gva = hw.csrRead(CSR_STVAL);
   const slot = <usize>thisHart().index * ACCESS_STRIDE;
   const decoded = changetype<Decoded>(decodeds + slot);
-  if (cause == CAUSE_FETCH_GUEST_PAGE_FAULT || isPseudo(htinst)) {
-    refuse(vcpu, cause, gva, gpa);
-    return;
-  }
   let status: i32 = Status.Unsupported;
-  if (htinst != 0) {
-    status = decodeTransformed(<u32>htinst, decoded);
-  } else {
-    const instruction = fetchInstruction(vcpu.pc);
-    if (instruction == NO_INSTRUCTION) return; // unmapped meanwhile: executing it again gives the guest its own fault
-    status = decodeRaw(instruction, decoded);
+  if (cause != CAUSE_FETCH_GUEST_PAGE_FAULT && !isPseudo(htinst)) {
+    if (htinst != 0) {
+      status = decodeTransformed(htinst, decoded);
+    } else {
+      const instruction = fetchInstruction(vcpu.pc);
+      if (instruction == NO_INSTRUCTION) return 1; // unmapped meanwhile: executed again, it gives the guest its own fault
+      status = decodeRaw(instruction, decoded);
+    }
   }
   if (status != Status.Ok) refuse(vcpu, cause, gva, gpa);
   else emulate(vcpu, decoded, changetype<Access>(accesses + slot), gpa, gva);
+  return 1;
 }
 
 /** The hardware's own access while walking the guest's tables: 0x3000 or 0x3020, never an instruction. */

@@ -39,12 +39,16 @@ const WFI: u32 = 0x1050_0073;
 const WRS_NTO: u32 = 0x00d0_0073;
 const WRS_STO: u32 = 0x01d0_0073;
 
-/** Deals with the exit; afterwards run.ts decides who runs next. */
-export function handleExit(vcpu: Vcpu): void {
+/** Deals with the exit. Answers 0 if no callee-saved register of the guest changed, which SBI calls never do; else 1. */
+export function handleExit(vcpu: Vcpu): u32 {
   const cause = hw.csrRead(CSR_SCAUSE);
-  if (cause == CAUSE_VIRTUAL_SUPERVISOR_ECALL) sbiCall(vcpu);
-  else if (cause == CAUSE_LOAD_GUEST_PAGE_FAULT || cause == CAUSE_STORE_GUEST_PAGE_FAULT) guestPageFault(vcpu, cause);
-  else otherExit(vcpu, cause);
+  if (cause == CAUSE_VIRTUAL_SUPERVISOR_ECALL) {
+    sbiCall(vcpu);
+    return 0;
+  }
+  if (cause == CAUSE_LOAD_GUEST_PAGE_FAULT || cause == CAUSE_STORE_GUEST_PAGE_FAULT) return guestPageFault(vcpu, cause);
+  otherExit(vcpu, cause);
+  return 1;
 }
 
 function otherExit(vcpu: Vcpu, cause: u64): void {

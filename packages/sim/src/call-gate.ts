@@ -127,7 +127,8 @@ export class CallGate implements HardwareView {
     }
     this.locks.left(hart.index);
     this.#machine.trace.countExit(kind === "trap" ? "idle" : kind, this.importCount - before.imports);
-    if (context !== null) this.#leave(hart, context);
+    // Bit 0 only tells assembly to load every register, which here are in memory anyway.
+    if (context !== null) this.#leave(hart, context & ~1);
   }
 
   #call(hart: SimHart, run: () => number): number | null {

@@ -46,6 +46,11 @@ const APART: readonly string[] = [
   "core/arch/riscv64/vsbi/rfence/sbiRfence",
   "core/arch/riscv64/vsbi/hsm/sbiHsm",
   "core/mmio/bus/busAccess",
+  "core/arch/riscv64/fault-guest/slowFault",
+  "core/arch/riscv64/vsbi/rfence/fenceOthers",
+  "core/arch/riscv64/vsbi/hsm/hartStart",
+  "core/arch/riscv64/vsbi/hsm/hartStop",
+  "core/arch/riscv64/vsbi/hsm/hartSuspend",
   "core/guest/run/wake",
   "core/guest/run/next",
   "core/arch/riscv64/trap/otherExit",
@@ -65,6 +70,8 @@ const INLINE: readonly string[] = [
   "core/arch/riscv64/trap/handleExit",
   "core/arch/riscv64/vsbi/vsbi/sbiCall",
   "core/arch/riscv64/vsbi/result/",
+  "core/arch/riscv64/vsbi/mask/vcpuMask",
+  "core/arch/riscv64/irq/vplic/readWord",
   "core/arch/riscv64/quick-load/",
 ];
 
