@@ -50,9 +50,9 @@ describe("fdtCheck", () => {
         expect(Buffer.compare(serialize(core.dump()), serialize(model))).toBe(0);
         touchEverything();
       }),
-      { numRuns: 2000 },
+      { numRuns: 500 },
     );
-    expect(Math.min(seen.accepted, seen.refused)).toBeGreaterThan(300);
+    expect(Math.min(seen.accepted, seen.refused)).toBeGreaterThan(80);
   });
 
   it("survives bytes that were never a tree, behind a plausible header", () => {
@@ -74,7 +74,7 @@ describe("fdtCheck", () => {
         expect(core.load(blob) === Status.Ok).toBe(sound);
         if (sound) touchEverything();
       }),
-      { numRuns: 2000 },
+      { numRuns: 500 },
     );
   });
 

@@ -40,7 +40,7 @@ describe("random trees", () => {
         }
         expect(at).toBe(0);
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
   });
 });

@@ -41,7 +41,7 @@ describe("round trip", () => {
       fc.property(anyTree, (tree) => {
         expect(contents(parse(serialize(tree)))).toEqual(contents(tree));
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
   });
 
@@ -84,9 +84,9 @@ describe("hostile blobs", () => {
           refused++;
         }
       }),
-      { numRuns: 2000 },
+      { numRuns: 500 },
     );
-    expect(Math.min(accepted, refused)).toBeGreaterThan(100);
+    expect(Math.min(accepted, refused)).toBeGreaterThan(40);
   });
 
   const edited = (edit: (view: DataView, structure: number) => void) => {
