@@ -37,5 +37,6 @@ export function contain(hart: Hart): void {
 /** The guest that this hart was working for, 0 if none. */
 function blamed(hart: Hart): usize {
   if (hart.workingFor) return hart.workingFor;
+  if (hart.ownWork) return 0;
   return hart.loaded ? changetype<usize>(changetype<Vcpu>(hart.loaded).guest) : 0;
 }

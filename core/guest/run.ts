@@ -37,6 +37,13 @@ function wake(context: usize): usize {
 /** Lets the scheduler choose until a vCPU is ready to be entered or nothing is left to do. */
 export function next(hart: Hart): usize {
   if (machineStopped()) hw.park();
+  hart.ownWork = 1;
+  const entered = choose(hart);
+  hart.ownWork = 0;
+  return entered;
+}
+
+function choose(hart: Hart): usize {
   while (true) {
     const entity = schedNext();
     if (changetype<usize>(entity) == 0) {

@@ -40,6 +40,9 @@ export class Hart extends FaultFrame {
   contended: u32 = 0;
   /** The guest that this hart works for now in a worker: who is to blame if it faults. Else 0. */
   workingFor: usize = 0;
+  /** 1 while this hart does work of its own (a host interrupt, scheduling): a fault then is no guest's. */
+  ownWork: u32 = 0;
+  hartPad2: u32 = 0;
   /** 1 while a fault of the hypervisor is being contained; a second one then stops the machine. */
   containing: u32 = 0;
   // ---- Counters.

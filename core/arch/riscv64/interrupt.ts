@@ -19,6 +19,13 @@ import { now, TIMER_OFF } from "./timer";
 
 /** Serves the interrupt of `cause`. Answers 0 for another hart's kick, 1 for the timer, 2 for a device. */
 export function hostInterrupt(hart: Hart, cause: u64): u32 {
+  hart.ownWork = 1;
+  const kind = serve(hart, cause);
+  hart.ownWork = 0;
+  return kind;
+}
+
+function serve(hart: Hart, cause: u64): u32 {
   const number = cause & ~CAUSE_INTERRUPT;
   if (number == IRQ_S_SOFT) {
     kicked(hart);

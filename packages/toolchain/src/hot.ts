@@ -53,6 +53,7 @@ const APART: readonly string[] = [
   "core/arch/riscv64/vsbi/hsm/hartSuspend",
   "core/guest/run/wake",
   "core/guest/run/next",
+  "core/guest/run/choose",
   "core/arch/riscv64/trap/otherExit",
   "core/arch/riscv64/switch/armClock",
   "core/arch/riscv64/vsbi/vsbi/rareCall",
