@@ -13,8 +13,10 @@ import {
   type GuestCode,
   Machine,
   type MachineOptions,
+  program,
   type Program,
   readBytes,
+  useTraps,
   wfi,
 } from "@typeone/sim";
 
@@ -88,4 +90,33 @@ export function* shutdown(): GuestCode {
 
 export function* reboot(): GuestCode {
   yield* ecall(EID.srst, 0n, 1n, 0n);
+}
+
+/** Runs guest code on hart 0 of a guest with two vCPUs beside a quiet neighbour, and checks the machine afterwards. */
+export async function inGuest(body: (cpu: Cpu) => GuestCode, cpus = 2) {
+  const failures: unknown[] = [];
+  const guest = program({
+    *boot(cpu) {
+      yield* useTraps(cpu);
+      try {
+        yield* body(cpu);
+      } catch (error) {
+        failures.push(error);
+      }
+      cpu.guest.log.push("done");
+      yield* sleep();
+    },
+    routines: [sleep],
+  });
+  const quiet = program({
+    *boot(cpu) {
+      cpu.guest.log.push("done");
+      yield* sleep();
+    },
+  });
+  const machine = await machineWith([domain("tested", guest, { cpus }), domain("quiet", quiet)]);
+  machine.runUntil(() => allSaid(machine, "done"), { maxSteps: 400_000 });
+  if (failures.length > 0) throw failures[0];
+  machine.check();
+  return machine;
 }

@@ -89,6 +89,9 @@ describe("host APLIC with IMSIC", () => {
     aplic.write(0x1cdc, 4, 10);
     expect(lines[1]).toBe(true);
     file.claim();
+    aplic.write(0x2000, 4, 10);
+    expect(lines[1]).toBe(true);
+    file.claim();
     aplic.setLevel(10, false);
     aplic.write(0x1cdc, 4, 10);
     expect(lines[1]).toBe(false);

@@ -148,7 +148,7 @@ export class HostAplic implements HostDevice, WireSink {
     else if (offset < 0x1000) this.#setMode(offset >> 2, value);
     else if (offset >= 0x1c00 && offset < 0x1c80)
       this.#each(offset - 0x1c00, value, (source) => this.#setPending(source));
-    else if (offset === 0x1cdc) this.#one(value, (source) => this.#setPending(source));
+    else if (offset === 0x1cdc || offset === 0x2000) this.#one(value, (source) => this.#setPending(source));
     else if (offset >= 0x1d00 && offset < 0x1d80)
       this.#each(offset - 0x1d00, value, (source) => this.#clearPending(source));
     else if (offset === 0x1ddc) this.#one(value, (source) => this.#clearPending(source));
