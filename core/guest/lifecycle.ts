@@ -5,6 +5,7 @@
 import * as hw from "../hw";
 import { irqchipReset, unmapStage2, vcpuRequest } from "../arch/seam";
 import { timerCancel, Timer } from "../host/timers";
+import { detachConsole } from "../host/console";
 import { thisHart } from "../host/hart";
 import { acquire, release } from "../lib/lock";
 import { Status } from "../lib/status";
@@ -210,6 +211,7 @@ function dissolve(guest: Guest): void {
   acquire(guest.lock);
   irqchipReset(guest);
   busReset(guest);
+  if (wanted == WANT_DESTROY) detachConsole(guest.console);
   release(guest.lock);
   settle(guest, wanted == WANT_DESTROY ? GUEST_EMPTY : wanted);
 }

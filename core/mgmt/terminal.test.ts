@@ -75,6 +75,8 @@ beforeEach(async () => {
       buildId: (at: number) => (unit.bytes().set(Buffer.from("0123456789abcdef"), at), 16),
       mapDevice: () => WINDOW,
       linearBase: () => 0n,
+      imageStart: () => 0x8020_0000n,
+      imageEnd: () => 0x8040_0000n,
       mmioRead8: (hva: bigint) => {
         if (hva === WINDOW) return keys.shift() ?? 0;
         return hva === WINDOW + 5n ? 0x60 | (keys.length ? 1 : 0) : 0xc1;

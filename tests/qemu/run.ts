@@ -4,6 +4,7 @@
 //   --bare        each payload in S-mode under OpenSBI instead: shows whether the payload itself is right
 import { buildHypervisor } from "@typeone/toolchain";
 import { debianScenario } from "./debian.ts";
+import { faultScenarios } from "./faults.ts";
 import { refusalScenarios } from "./refusals.ts";
 import { nameOf, runBare, runScenario, type Scenario } from "./scenario.ts";
 import { SCENARIOS } from "./scenarios.ts";
@@ -19,7 +20,7 @@ function option(name: string): string | undefined {
 }
 
 function chosen(): readonly Scenario[] {
-  const all = [...SCENARIOS, ...refusalScenarios];
+  const all = [...SCENARIOS, ...faultScenarios, ...refusalScenarios];
   return process.argv.includes("--no-debian") ? all : [...all, debianScenario];
 }
 
