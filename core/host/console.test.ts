@@ -263,6 +263,8 @@ describe("the focus", () => {
     type(KEY, "1");
     expect(call("outputFocus")).toBe(2);
     call("testDetach", 2);
+    expect(call("outputFocus")).toBe(0);
+    expect(seen()).toContain("typeone: the guest of this console is gone; console is now the host");
     type("lost keys");
     expect(receivedBy(2)).toBe("");
     type(KEY, "n");

@@ -27,6 +27,7 @@ import {
   outputFocus,
   outRoom,
   outText,
+  setOutputFocus,
   unlockConsole,
 } from "./output";
 
@@ -143,12 +144,19 @@ export function attachConsole(console: Console, name: usize, lock: Lock, owner: 
   unlockConsole();
 }
 
-/** The guest behind it is gone; what it said last is shown or kept. Its owner's lock is held. */
+/** The guest behind it is gone: what it said last is shown, and the host has the focus. Its owner's lock is held. */
 export function detachConsole(console: Console): void {
   consoleGuestOutput(console);
   lockConsole();
   console.attached = 0;
   console.waiting = 0;
+  if (outputFocus() == console.number) {
+    beginLine();
+    setOutputFocus(FOCUS_HOST);
+    outText("typeone: the guest of this console is gone; console is now the host");
+    endLine();
+    outFlush();
+  }
   unlockConsole();
 }
 

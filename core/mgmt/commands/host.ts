@@ -87,6 +87,7 @@ function infoAsJson(): void {
   jsonNumber("freeKiB", ramFree() >> 10);
   print(",");
   jsonNumber("ownUsedKiB", ownUsed() >> 10);
+  print(",");
   jsonNumber("ownFreeKiB", arenaFree() >> 10);
   print(",");
   jsonNumber("timebase", ticksPerSecond());
