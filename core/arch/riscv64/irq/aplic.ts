@@ -62,10 +62,14 @@ export function aplicRoute(irq: u32, number: u32, low: u32): void {
   hw.mmioWrite32(registers + APLIC_TARGET + ((<u64>irq) << 2), target);
 }
 
-/** Lets source `irq` interrupt; `mode` is one of APLIC_SOURCECFG_SM_*. Route it first. */
-export function aplicEnable(irq: u32, mode: u32): void {
+/** Makes source `irq` active; `mode` is one of APLIC_SOURCECFG_SM_*. Before it is routed: an inactive source has no target. */
+export function aplicActivate(irq: u32, mode: u32): void {
   hw.mmioWrite32(registers + APLIC_SOURCECFG + ((<u64>irq) << 2), mode);
   hw.mmioWrite32(registers + APLIC_CLRIPNUM, irq);
+}
+
+/** Lets source `irq`, active and routed, interrupt. */
+export function aplicEnable(irq: u32): void {
   hw.mmioWrite32(registers + APLIC_SETIENUM, irq);
 }
 

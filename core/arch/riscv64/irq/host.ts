@@ -8,7 +8,16 @@ import { acquire, Lock, lockInit, RANK_MEMORY, release } from "../../../lib/lock
 import { Status } from "../../../lib/status";
 import { MAX_HARTS } from "../../../limits";
 import { CSR_SIE, SIE_SEIE } from "../csr";
-import { aplicClaim, aplicDisable, aplicEnable, aplicInit, aplicInitHart, aplicRetrigger, aplicRoute } from "./aplic";
+import {
+  aplicActivate,
+  aplicClaim,
+  aplicDisable,
+  aplicEnable,
+  aplicInit,
+  aplicInitHart,
+  aplicRetrigger,
+  aplicRoute,
+} from "./aplic";
 import { imsicClaim, imsicDisable, imsicEnable, imsicInitHart } from "./imsic";
 import { HOST_IRQ_APLIC, HOST_IRQ_IMSIC, HOST_IRQ_NONE, HOST_IRQ_PLIC, hostIrqHartById, HostIrqInfo } from "./info";
 import { plicClaim, plicComplete, plicDisable, plicEnable, plicInit, plicInitContext } from "./plic";
@@ -101,8 +110,9 @@ export function routeHostInterrupt(irq: u32, hartIndex: u32): i32 {
     if (before != 0 && before != hartIndex + 1) plicDisable(irq, numberOf(before - 1));
     plicEnable(irq, number);
   } else {
+    if (before == 0) aplicActivate(irq, sourceMode(load<u8>(triggers + irq)));
     aplicRoute(irq, number, kind == HOST_IRQ_IMSIC ? irq : 1);
-    if (before == 0) aplicEnable(irq, sourceMode(load<u8>(triggers + irq)));
+    if (before == 0) aplicEnable(irq);
     if (kind == HOST_IRQ_IMSIC && !isEdge(load<u8>(triggers + irq))) aplicRetrigger(irq);
   }
   store<u8>(routes + irq, <u8>(hartIndex + 1));
