@@ -76,9 +76,9 @@ async function memoryByGuests(hypervisor: string): Promise<Record<string, number
     const running = await BenchMachine.start(`memory-${count}`, args);
     try {
       for (const { name } of guests) await running.waitFor(new RegExp(`\\[${name}\\] BEAT`), TIMEOUT_MS);
-      const { host } = await command<{ host: Record<string, number> }>(running, "host info -j", "host");
-      const used = host["ownUsedKiB"];
-      if (used !== undefined) result[String(count)] = used * 1024;
+      await running.type("\rhost info -j\r");
+      const [, used] = await running.waitFor(/"ownUsedKiB":(\d+)/, TIMEOUT_MS);
+      result[String(count)] = Number(used) * 1024;
     } finally {
       await running.end();
     }

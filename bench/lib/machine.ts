@@ -75,13 +75,15 @@ export class BenchMachine {
   }
 
   /** Until QEMU has used next to no processor time for a while: nothing is left to do in the machine. */
-  async quiet(): Promise<void> {
+  async quiet(limitMs = 15_000): Promise<void> {
+    const deadline = Date.now() + limitMs;
     const used = async (): Promise<number> => {
       const fields = (await readFile(`/proc/${this.#child.pid}/stat`, "utf8")).split(") ")[1]?.split(" ") ?? [];
       return Number(fields[11]) + Number(fields[12]);
     };
     let calm = 0;
     for (let last = await used(); calm < QUIET_POLLS;) {
+      if (Date.now() > deadline) throw new Error("the machine does not become quiet: something in it ticks for ever");
       await sleep(QUIET_MS);
       const now = await used();
       calm = now - last <= 1 ? calm + 1 : 0;
