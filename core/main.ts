@@ -5,7 +5,16 @@ import { probeHost, setUpHart, setUpInterrupts, timebaseFrequency } from "./arch
 import { startGuests } from "./guest/boot";
 import { next, runHart } from "./guest/run";
 import { setClock } from "./host/clock";
-import { banner, copyTree, giveUp, joinScheduling, makePools, startConsole, startTerminal } from "./host/boot";
+import {
+  banner,
+  configureScheduling,
+  copyTree,
+  giveUp,
+  joinScheduling,
+  makePools,
+  startConsole,
+  startTerminal,
+} from "./host/boot";
 import { goWrong, wantsPanic } from "./guest/self-test";
 import { findHarts, findMemory } from "./host/find";
 import { Hart } from "./host/hart";
@@ -34,6 +43,7 @@ export function boot(hart: u64, fdt: u64): usize {
   if (findMemory(tree) != 0) return giveUp("the host's /memory is unusable");
   if (setUpInterrupts(tree) != 0) return giveUp("no PLIC, APLIC or APLIC with IMSIC that serves supervisor mode");
   if (schedInit(hartCount()) != 0) return giveUp("the scheduler could not be set up");
+  configureScheduling(tree);
   wallClockInit(tree);
   setUpHart();
   joinScheduling(tree);

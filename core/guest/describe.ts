@@ -12,6 +12,7 @@ import {
   fdtHas,
   fdtLength,
   fdtName,
+  fdtParent,
   fdtNameLength,
   fdtProperty,
   FdtRange,
@@ -109,10 +110,16 @@ function readStaticMemory(fdt: usize, node: usize, into: Description): i32 {
   return Status.Ok;
 }
 
+/** `typeone,policy` of a node, `absent` if it names none. */
+function policyOf(fdt: usize, node: usize, absent: u32): u32 {
+  if (fdtEquals(fdt, node, "typeone,policy", "priority")) return POLICY_PRIORITY;
+  if (fdtEquals(fdt, node, "typeone,policy", "rate-monotonic")) return POLICY_MONOTONIC;
+  return fdtEquals(fdt, node, "typeone,policy", "pinned") ? POLICY_PINNED : absent;
+}
+
+/** The guest's own properties; its policy may also stand in /chosen, for all guests of this host. */
 function readScheduling(fdt: usize, node: usize, into: Description): void {
-  into.policy = POLICY_PRIORITY;
-  if (fdtEquals(fdt, node, "typeone,policy", "rate-monotonic")) into.policy = POLICY_MONOTONIC;
-  if (fdtEquals(fdt, node, "typeone,policy", "pinned")) into.policy = POLICY_PINNED;
+  into.policy = policyOf(fdt, node, policyOf(fdt, fdtParent(fdt, node), POLICY_PRIORITY));
   into.priority = min<u32>(fdtU32(fdt, node, "typeone,priority", 3), 7);
   into.weight = max<u32>(1, min<u32>(fdtU32(fdt, node, "typeone,weight", 256), 10000));
   into.slice = fdtU64(fdt, node, "typeone,slice-us", 0);

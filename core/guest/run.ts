@@ -72,7 +72,6 @@ function prepare(vcpu: Vcpu, hart: Hart): bool {
   if (requests & REQUEST_LEAVE) {
     schedStop(vcpu);
     leaveHart(vcpu, hart);
-    vcpuHasLeft(vcpu);
     return false;
   }
   endSuspend(vcpu);
@@ -84,4 +83,6 @@ function prepare(vcpu: Vcpu, hart: Hart): bool {
 function leaveHart(vcpu: Vcpu, hart: Hart): void {
   unloadVcpu(vcpu, hart);
   if (hw.atomicLoad(changetype<usize>(vcpu) + offsetof<Vcpu>("requests"))) schedWake(vcpu);
+  // Whatever made it leave, somebody may wait for the last vCPU of its guest to be off.
+  if (vcpu.guest.wanted != 0) vcpuHasLeft(vcpu);
 }

@@ -2,7 +2,7 @@
 // The steps of boot that are about the host: console, device tree, pools, this hart's place in the scheduler.
 // core/main.ts has their order. Boot context.
 import { addTables, hostIrqInitHart } from "../arch/seam";
-import { fdtCheck, fdtChild, fdtCompatible, fdtFind, fdtSibling } from "../fdt/read";
+import { fdtCheck, fdtChild, fdtCompatible, fdtFind, fdtSibling, fdtU64 } from "../fdt/read";
 import { treeInit } from "../guest/tree";
 import * as hw from "../hw";
 import { lifecycleInit } from "../guest/lifecycle";
@@ -10,7 +10,9 @@ import { print, printDec, printHex, printInit, printText } from "../lib/print";
 import { Status } from "../lib/status";
 import { allocate, arenaGrow } from "../mem/arena";
 import { terminalInit } from "../mgmt/terminal";
+import { schedConfigure } from "../sched/sched";
 import { Worker } from "../sched/worker";
+import { ticksPerSecond } from "./clock";
 import { thisHart } from "./hart";
 import { startMux } from "./mux";
 import { outputFinish, outputInit, showLine } from "./output";
@@ -24,6 +26,10 @@ const BASE_ARENA: u32 = 0x2_0000;
 const GUEST_ARENA: u32 = 0x2_8000;
 const GUEST_TABLES: u32 = 12;
 const MOST_GUESTS_AT_BOOT: u32 = 64;
+/** Microseconds. */
+const NORMAL_SLICE: u64 = 10_000;
+const MOST_SLICE: u64 = 10_000_000;
+const FLOOR_PERCENT: u32 = 5;
 
 // @lock per boot
 const serial: usize = memory.data(64, 8);
@@ -85,6 +91,15 @@ function guestNodes(tree: usize): u32 {
   for (let node = chosen ? fdtChild(chosen) : 0; node; node = fdtSibling(node))
     guests += u32(fdtCompatible(tree, node, "xen,domain"));
   return min(guests, MOST_GUESTS_AT_BOOT);
+}
+
+/** Normal slice (`typeone,slice-us` in /chosen, 10 ms without) and the share that starved priorities get. */
+export function configureScheduling(tree: usize): void {
+  const chosen = fdtFind(tree, "/chosen");
+  const slice = chosen ? fdtU64(tree, chosen, "typeone,slice-us", NORMAL_SLICE) : NORMAL_SLICE;
+  if (slice <= MOST_SLICE && schedConfigure((ticksPerSecond() * slice) / 1_000_000, FLOOR_PERCENT) == Status.Ok) return;
+  print("/chosen: typeone,slice-us is out of range; 10 ms it is\n");
+  schedConfigure((ticksPerSecond() * NORMAL_SLICE) / 1_000_000, FLOOR_PERCENT);
 }
 
 /** This hart takes interrupts and work from now on. The boot hart (with a tree) starts what serves people, too. */
