@@ -2,7 +2,7 @@
 // serial-find.ts on QEMU's trees and on small ones of every shape: which UART, where, how its registers lie.
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import type { FdtNode} from "@typeone/fdt";
+import type { FdtNode } from "@typeone/fdt";
 import { cells, FdtTree, node, type PropertyInput, serialize } from "@typeone/fdt";
 import { loadUnit, type UnitModule } from "@typeone/sim";
 import { beforeAll, describe, expect, it } from "vitest";
