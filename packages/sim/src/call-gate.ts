@@ -235,7 +235,7 @@ export class CallGate implements HardwareView {
         throw new Parked();
       },
     };
-    return firmwareCall(world, this.#current, eid, fid, args);
+    return firmwareCall(world, this.#current, { eid, fid, args });
   }
 
   lockTried(ptr: number, before: number): void {

@@ -29,14 +29,14 @@ const OK = (value = 0n): SbiAnswer => ({ error: SBI.success, value });
 const FAIL = (error: bigint): SbiAnswer => ({ error, value: 0n });
 const KNOWN = new Set<bigint>(Object.values(EID));
 
+export interface SbiCall {
+  readonly eid: bigint;
+  readonly fid: bigint;
+  readonly args: readonly bigint[];
+}
+
 /** One call from hypervisor code that runs on `hart`. */
-export function firmwareCall(
-  world: FirmwareWorld,
-  hart: SimHart,
-  eid: bigint,
-  fid: bigint,
-  args: readonly bigint[],
-): SbiAnswer {
+export function firmwareCall(world: FirmwareWorld, hart: SimHart, { eid, fid, args }: SbiCall): SbiAnswer {
   const [a0 = 0n, a1 = 0n, a2 = 0n] = args;
   switch (eid) {
     case EID.base:

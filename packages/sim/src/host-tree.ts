@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The host's device tree as QEMU's virt machine emits it (after firmware added its reservation), for the options of a
 // simulated machine. Domains are added by domains.ts.
-import { cells, FdtNode, FdtTree, node, u64 } from "@typeone/fdt";
+import { cells, type FdtNode, FdtTree, node, u64 } from "@typeone/fdt";
 import type { FullOptions } from "./options.ts";
 
 export const UART = 0x10000000;

@@ -51,6 +51,7 @@ export function hardwareImports(machine: HardwareView): Record<string, Import> {
   const all: Record<string, Import> = {
     ...csrImports(machine),
     ...hartImports(machine),
+    ...floatingImports(machine),
     ...deviceImports(machine),
     ...memoryImports(machine),
     ...atomicImports(machine),
@@ -94,10 +95,6 @@ function hartImports(machine: HardwareView): Record<string, Import> {
       asid: part.asid ?? -1n,
     });
   };
-  const floating = (): void => {
-    if ((machine.current.csrs.read(CSR.sstatus) & SSTATUS_FS) === 0n)
-      throw new CoreFault("floating point while sstatus.FS is off", FAULT_ILLEGAL);
-  };
   return {
     hart: () => {
       if (machine.current.record === 0) throw new CoreFault("hart() before setHart()", FAULT_LOAD_ACCESS);
@@ -117,16 +114,6 @@ function hartImports(machine: HardwareView): Record<string, Import> {
     fenceStage2All: () => fence("stage2All"),
     fenceGuestPage: (gva: bigint, asid: bigint) => fence("guestPage", { gva: u64(gva), asid }),
     fenceGuest: (asid: bigint) => fence("guest", { asid }),
-    fpSave: (ptr: number) => {
-      floating();
-      machine.current.fp.forEach((value, index) => machine.view().setBigUint64((ptr >>> 0) + index * 8, value, true));
-    },
-    fpRestore: (ptr: number) => {
-      floating();
-      for (let index = 0; index < 33; index++)
-        machine.current.fp[index] = machine.view().getBigUint64((ptr >>> 0) + index * 8, true);
-      machine.current.csrs.write(CSR.sstatus, machine.current.csrs.read(CSR.sstatus) | SSTATUS_FS);
-    },
     sbi: (extension: number, func: number, a0: bigint, a1: bigint, a2: bigint) => {
       const answer = machine.sbi(BigInt(extension >>> 0), BigInt(func >>> 0), [u64(a0), u64(a1), u64(a2)]);
       const record = machine.current.record;
@@ -138,6 +125,25 @@ function hartImports(machine: HardwareView): Record<string, Import> {
     backtrace: () => 0,
     symbolName: () => 0,
     buildId: (ptr: number, max: number) => text(machine, ptr, max, "5117000000000000"),
+  };
+}
+
+function floatingImports(machine: HardwareView): Record<string, Import> {
+  const floating = (): void => {
+    if ((machine.current.csrs.read(CSR.sstatus) & SSTATUS_FS) === 0n)
+      throw new CoreFault("floating point while sstatus.FS is off", FAULT_ILLEGAL);
+  };
+  return {
+    fpSave: (ptr: number) => {
+      floating();
+      machine.current.fp.forEach((value, index) => machine.view().setBigUint64((ptr >>> 0) + index * 8, value, true));
+    },
+    fpRestore: (ptr: number) => {
+      floating();
+      for (let index = 0; index < 33; index++)
+        machine.current.fp[index] = machine.view().getBigUint64((ptr >>> 0) + index * 8, true);
+      machine.current.csrs.write(CSR.sstatus, machine.current.csrs.read(CSR.sstatus) | SSTATUS_FS);
+    },
   };
 }
 

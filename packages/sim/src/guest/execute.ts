@@ -17,7 +17,7 @@ import {
 } from "./encode.ts";
 import { guestCsr, readGuestCsr } from "./guest-csr.ts";
 import type { GuestMemory } from "./memory.ts";
-import type { Op, OpResult, Width } from "./ops.ts";
+import type { Op, OpResult } from "./ops.ts";
 import type { Frame, SimVcpu } from "./vcpu.ts";
 
 export const NOTHING: OpResult = { error: 0n, value: 0n, bytes: new Uint8Array(), fault: null };
@@ -140,7 +140,7 @@ function access(at: Execution, op: Op & { op: "load" | "store" }): Outcome {
     done += count;
   }
   if (op.op === "load") {
-    const value = extend(joined(at, parts), op.width, op.signed || op.compressed);
+    const value = extend(joined(at, parts), op);
     vcpu.registers.set(frame.rd, value);
     return done(value);
   }
@@ -163,8 +163,9 @@ function joined({ memory }: Execution, parts: readonly { hpa: number; count: num
 }
 
 /** What a load of that width leaves in a 64-bit register. */
-export function extend(value: bigint, width: Width, signed: boolean): bigint {
-  return signed ? BigInt.asUintN(64, BigInt.asIntN(width * 8, value)) : BigInt.asUintN(width * 8, value);
+export function extend(value: bigint, op: Op & { op: "load" }): bigint {
+  const signed = op.signed || op.compressed;
+  return signed ? BigInt.asUintN(64, BigInt.asIntN(op.width * 8, value)) : BigInt.asUintN(op.width * 8, value);
 }
 
 function bulk(at: Execution, op: Op & { op: "read" | "write" }): Outcome {

@@ -228,7 +228,7 @@ function resultOf(vcpu: SimVcpu, frame: Frame): OpResult {
   }
   if (op.op === "load") {
     const value = vcpu.registers.get(frame.rd);
-    if (value !== extend(value, op.width, op.signed || op.compressed)) {
+    if (value !== extend(value, op)) {
       throw new Violation(`${vcpu.name}: a load of ${op.width} bytes left ${value.toString(16)} in its register`);
     }
     return { ...NOTHING, value };
