@@ -12,6 +12,7 @@ import {
   SBI_DBCN_CONSOLE_READ,
   SBI_DBCN_CONSOLE_WRITE,
   SBI_DBCN_CONSOLE_WRITE_BYTE,
+  SBI_ERR_FAILED,
   SBI_ERR_NOT_SUPPORTED,
 } from "../sbi-spec";
 import { failWith, invalid, succeed } from "./result";
@@ -73,6 +74,6 @@ function read(vcpu: Vcpu): void {
 }
 
 function writeByte(vcpu: Vcpu): void {
-  ringPut(vcpu.guest.console.tx, <u32>(vcpu.x10 & 0xff));
-  succeed(vcpu, 0);
+  if (ringPut(vcpu.guest.console.tx, <u32>(vcpu.x10 & 0xff))) succeed(vcpu, 0);
+  else failWith(vcpu, SBI_ERR_FAILED);
 }
