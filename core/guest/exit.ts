@@ -21,8 +21,10 @@ export const EXIT_ACCESS_FAULT: u32 = 14;
 export const EXIT_TIMER_INTERRUPT: u32 = 15;
 export const EXIT_IPI: u32 = 16;
 export const EXIT_EXTERNAL_INTERRUPT: u32 = 17;
-export const EXIT_OTHER: u32 = 18;
-export const EXIT_KINDS: u32 = 19;
+/** A vCPU in a spin lock lets others go first (WRS). */
+export const EXIT_YIELD: u32 = 18;
+export const EXIT_OTHER: u32 = 19;
+export const EXIT_KINDS: u32 = 20;
 
 /** Exits remembered per vCPU, and the bytes that they take; both powers of two. */
 export const TRAIL_LENGTH: u32 = 64;
@@ -112,6 +114,8 @@ export function exitName(kind: u32): string {
       return "ipi";
     case EXIT_EXTERNAL_INTERRUPT:
       return "interrupt";
+    case EXIT_YIELD:
+      return "yield";
     default:
       return "other";
   }

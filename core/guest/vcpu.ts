@@ -74,4 +74,5 @@ export class Vcpu extends Entity {
   exit16: u64 = 0;
   exit17: u64 = 0;
   exit18: u64 = 0;
+  exit19: u64 = 0;
 }

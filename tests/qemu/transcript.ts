@@ -7,10 +7,7 @@ export const HOST = "host";
 
 /** Text as a person would see it: no control sequences, and what a carriage return overwrote is gone. */
 export function plain(line: string): string {
-  const text = line
-     
-    .replace(/\u001b\[[0-9;?]*[ -/]*[@-~]/g, "\r")
-    .replace(/\r+$/, "");
+  const text = line.replace(/\u001b\[[0-9;?]*[ -/]*[@-~]/g, "\r").replace(/\r+$/, "");
   return text.slice(text.lastIndexOf("\r") + 1);
 }
 

@@ -15,6 +15,7 @@ import {
   EXIT_OTHER,
   EXIT_TIMER_INTERRUPT,
   EXIT_WFI,
+  EXIT_YIELD,
 } from "../../guest/exit";
 import { waitForInterrupt } from "../../guest/power";
 import { schedYield } from "../../sched/sched";
@@ -91,7 +92,7 @@ function virtualInstruction(vcpu: Vcpu): void {
     waitForInterrupt(vcpu);
   } else if (instruction == WRS_NTO || instruction == WRS_STO) {
     // It waits for another vCPU's store, in a spin lock with interrupts off: no interrupt would end a wait here.
-    countExit(vcpu, EXIT_WFI, 0);
+    countExit(vcpu, EXIT_YIELD, 0);
     vcpu.pc += 4;
     schedYield();
   } else {
