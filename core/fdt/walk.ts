@@ -21,8 +21,13 @@ import {
   textUnit,
 } from "./format";
 
+// Tokens as they lie in memory: a walk reads thousands of them and needs none in our own byte order.
+const RAW_BEGIN_NODE: u32 = bswap<u32>(FDT_BEGIN_NODE);
+const RAW_PROP: u32 = bswap<u32>(FDT_PROP);
+const RAW_NOP: u32 = bswap<u32>(FDT_NOP);
+
 function skipNops(token: usize): usize {
-  while (be32(token) == FDT_NOP) token += 4;
+  while (load<u32>(token) == RAW_NOP) token += 4;
   return token;
 }
 
@@ -34,9 +39,9 @@ function afterName(node: usize): usize {
 
 /** The token after this one, whatever it is. */
 export function fdtSkipToken(token: usize): usize {
-  const kind = be32(token);
-  if (kind == FDT_BEGIN_NODE) return afterName(token);
-  if (kind == FDT_PROP) return align4(token + PROP_HEADER + be32(token + 4));
+  const kind = load<u32>(token);
+  if (kind == RAW_BEGIN_NODE) return afterName(token);
+  if (kind == RAW_PROP) return align4(token + PROP_HEADER + be32(token + 4));
   return token + 4;
 }
 
