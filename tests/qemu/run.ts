@@ -34,8 +34,11 @@ function bareJobs(): Job[] {
 }
 
 async function bootJobs(): Promise<Job[]> {
-  const { elf } = await buildHypervisor();
-  return chosen().map((scenario) => ({ name: scenario.name, run: () => runScenario(scenario, elf) }));
+  const { elf, image } = await buildHypervisor();
+  return chosen().map((scenario) => ({
+    name: scenario.name,
+    run: () => runScenario(scenario, scenario.flat ? image : elf),
+  }));
 }
 
 async function main(): Promise<number> {

@@ -39,6 +39,8 @@ export interface Scenario {
   readonly guests: readonly PayloadGuest[];
   readonly machine?: Partial<MachineOptions>;
   readonly timeoutMs?: number;
+  /** Boots the flat Linux-style Image instead of the ELF. */
+  readonly flat?: boolean;
   readonly editTree?: (tree: FdtTree) => void;
   /** Guests that are not payloads; their files exist when the scenario starts. */
   readonly others?: () => Promise<readonly GuestSpec[]>;

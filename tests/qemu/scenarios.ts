@@ -65,6 +65,7 @@ export const REBOOTS = 4;
 
 const functional: readonly Scenario[] = [
   { name: "hello", guests: [{ payload: "hello" }], machine: { harts: 1 } },
+  { name: "hello under the flat Image", guests: [{ payload: "hello" }], flat: true },
   { name: "sbi", guests: [{ payload: "sbi", cpus: 2 }] },
   { name: "timer with Sstc", guests: [{ payload: "timer" }] },
   { name: "timer by SBI", guests: [{ payload: "timer" }], machine: { sstc: "off" } },
