@@ -14,7 +14,7 @@ import { logStep, logWaits } from "./commands/log";
 
 const INPUT_SIZE: u32 = 256;
 export const EDIT_SIZE: u32 = 120;
-const ANSWER_SIZE: u32 = 2048;
+const ANSWER_SIZE: u32 = 8192;
 const PRIORITY: u32 = 6;
 
 const CTRL_C: u32 = 3;

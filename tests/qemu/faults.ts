@@ -29,6 +29,11 @@ function contained(name: string, fault: number, report: RegExp): Scenario {
       await running.transcript.until(() => report.test(running.transcript.raw), running.signal);
       await running.transcript.until(() => /guest faults is stopped/.test(running.transcript.raw), running.signal);
       await hostAnswers(running);
+      running.machine.console.type("guest crash faults\r");
+      await running.transcript.until(
+        () => /a7 0xa543100\b[\s\S]*exit sbi-other at 0x802/.test(running.transcript.raw),
+        running.signal,
+      );
     },
   };
 }

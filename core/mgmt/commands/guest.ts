@@ -2,7 +2,6 @@
 // guest list, stats, pause, resume, reset, destroy, crash, console. Called by the terminal's worker. Reads of other
 // harts' counters may be a moment old; changes go through guest/lifecycle.ts, which locks.
 import { focusConsole } from "../../host/mux";
-import { CrashRecord, crashReason } from "../../guest/crash";
 import {
   Guest,
   GUEST_CRASHED,
@@ -15,9 +14,10 @@ import {
 } from "../../guest/guest";
 import { guestDestroy, guestPause, guestReset, guestResume } from "../../guest/lifecycle";
 import { guestByIndex, guestByName, guestCount } from "../../guest/table";
-import { print, printByte, printColumn, printDec, printHex, printText } from "../../lib/print";
+import { print, printByte, printColumn, printDec, printText } from "../../lib/print";
 import { Status } from "../../lib/status";
 import { wordCount, wordIs, wordLength, wordStart } from "../words";
+import { showCrash } from "./crash";
 import { showStats } from "./stats";
 
 export function guestCommand(): void {
@@ -32,7 +32,7 @@ export function guestCommand(): void {
   else if (wordIs(1, "resume")) tell(guest, guestResume(guest));
   else if (wordIs(1, "reset")) tell(guest, guestReset(guest));
   else if (wordIs(1, "destroy")) tell(guest, guestDestroy(guest));
-  else if (wordIs(1, "crash")) crash(guest);
+  else if (wordIs(1, "crash")) showCrash(guest);
   else if (wordIs(1, "console")) focusConsole(guest.id + 1);
   else usage();
 }
@@ -116,28 +116,4 @@ export function stateName(state: u32): string {
     default:
       return "empty";
   }
-}
-
-function crash(guest: Guest): void {
-  const record = changetype<CrashRecord>(guest.crash);
-  printText(guest.name);
-  if (guest.crash == 0 || record.reason == 0) {
-    print(" was not stopped by the hypervisor\n");
-    return;
-  }
-  print(": ");
-  print(crashReason(record.reason));
-  print("\n  vcpu ");
-  printDec(record.vcpu);
-  print(", guest pc ");
-  printHex(record.pc);
-  print(", detail ");
-  printHex(record.detail);
-  print("\n");
-  if (record.hypervisorPc == 0) return;
-  print("  hypervisor pc ");
-  printHex(record.hypervisorPc);
-  print(", value ");
-  printHex(record.hypervisorValue);
-  print("\n");
 }
