@@ -26,8 +26,7 @@ export const EXIT_YIELD: u32 = 18;
 export const EXIT_OTHER: u32 = 19;
 export const EXIT_KINDS: u32 = 20;
 
-/** Exits remembered per vCPU, and the bytes that they take; both powers of two. */
-export const TRAIL_LENGTH: u32 = 64;
+/** Bytes of the 64 exits remembered per vCPU; a power of two. */
 export const TRAIL_BYTES: u32 = 2048;
 
 /** One remembered exit, 32 bytes. */

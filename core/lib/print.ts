@@ -97,16 +97,6 @@ export function printColumn(column: u32): void {
   lineColumn(target(), column);
 }
 
-/** One line with a register: its name, and 16 hexadecimal digits. */
-export function printRegister(name: string, value: u64): void {
-  print("  ");
-  print(name);
-  const line = target();
-  lineColumn(line, 14);
-  lineHex(line, value, 16);
-  print("\n");
-}
-
 /** Forgets this hart's unfinished line: what was printing it did not come back (containment). */
 export function printAbandon(): void {
   printInto(changetype<Line>(0));

@@ -133,11 +133,6 @@ export function ramFree(): u64 {
   return countOwned(OWNER_FREE);
 }
 
-/** Bytes that `owner` has. */
-export function ramOwnedBy(owner: u32): u64 {
-  return countOwned(owner);
-}
-
 function countOwned(owner: u32): u64 {
   let blocks: u64 = 0;
   for (let i: u32 = 0; i < bankCount; i++) {

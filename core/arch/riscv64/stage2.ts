@@ -46,10 +46,6 @@ export function stage2Limit(): u64 {
   return (<u64>1) << bits;
 }
 
-export function stage2ModeBits(): u32 {
-  return 12 + 9 * levels;
-}
-
 /** Boot: adds `count` table pages to the pool. */
 export function addTables(count: u32): i32 {
   for (let i: u32 = 0; i < count; i++) {

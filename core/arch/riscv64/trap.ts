@@ -12,7 +12,6 @@ import {
   EXIT_FP,
   EXIT_ILLEGAL,
   EXIT_IPI,
-  EXIT_OTHER,
   EXIT_TIMER_INTERRUPT,
   EXIT_WFI,
   EXIT_YIELD,
@@ -76,7 +75,7 @@ function instructionExit(vcpu: Vcpu, hart: Hart, cause: u64): void {
     }
   } else {
     // A fault that hedeleg could not delegate: it is the guest's own.
-    countExit(vcpu, cause == CAUSE_VIRTUAL_SUPERVISOR_ECALL ? EXIT_OTHER : EXIT_ACCESS_FAULT, cause);
+    countExit(vcpu, EXIT_ACCESS_FAULT, cause);
     raiseException(vcpu, cause, hw.csrRead(CSR_STVAL));
   }
 }

@@ -20,10 +20,6 @@ export function setVmidCount(count: u32): void {
   lockInit(changetype<Lock>(lock), RANK_MEMORY);
 }
 
-export function vmidCount(): u32 {
-  return limit;
-}
-
 export function vmidGeneration(): u32 {
   return generation;
 }
