@@ -5,6 +5,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { render } from "./render.ts";
+import { renderCore, renderNode } from "./render-wire.ts";
 import { csrNumberGroups } from "./tables/csr.ts";
 import { deviceGroups } from "./tables/devices.ts";
 import { csrFieldGroups } from "./tables/fields.ts";
@@ -42,7 +43,11 @@ const outputs = [
 
 /** What each generated file should hold, by its path relative to the repository. */
 export function generated(): Map<string, string> {
-  return new Map(outputs.map((output) => [output.file, render(output)]));
+  return new Map([
+    ...outputs.map((output): [string, string] => [output.file, render(output)]),
+    ["core/mgmt/wire.ts", renderCore()],
+    ["packages/protocol/src/generated.ts", renderNode()],
+  ]);
 }
 
 async function main(check: boolean): Promise<number> {
@@ -61,7 +66,7 @@ async function main(check: boolean): Promise<number> {
     console.error(`differs from the tables in packages/spec: ${stale.join(", ")}\nrun: npm run generate`);
     return 1;
   }
-  console.log(`${outputs.length} generated files are up to date`);
+  console.log(`${generated().size} generated files are up to date`);
   return 0;
 }
 
