@@ -5,12 +5,13 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { render } from "./render.ts";
-import { renderCore, renderNode } from "./render-wire.ts";
+import { renderCore, renderCoreStructs, renderNode } from "./render-wire.ts";
 import { csrNumberGroups } from "./tables/csr.ts";
 import { deviceGroups } from "./tables/devices.ts";
 import { csrFieldGroups } from "./tables/fields.ts";
 import { irqGroups } from "./tables/irqchips.ts";
 import { sbiGroups } from "./tables/sbi.ts";
+import { exitKinds, traceGroups } from "./tables/trace.ts";
 
 const REPO = path.resolve(import.meta.dirname, "../../..");
 
@@ -39,6 +40,18 @@ const outputs = [
     tables: "packages/spec/src/tables/devices.ts",
     groups: deviceGroups,
   },
+  {
+    file: "core/trace/spec.ts",
+    title: "Records of the trace and their kinds.",
+    tables: "packages/spec/src/tables/trace.ts",
+    groups: traceGroups,
+  },
+  {
+    file: "core/guest/exit-kinds.ts",
+    title: "Kinds of exits.",
+    tables: "packages/spec/src/tables/trace.ts",
+    groups: [exitKinds],
+  },
 ] as const;
 
 /** What each generated file should hold, by its path relative to the repository. */
@@ -46,6 +59,7 @@ export function generated(): Map<string, string> {
   return new Map([
     ...outputs.map((output): [string, string] => [output.file, render(output)]),
     ["core/mgmt/wire.ts", renderCore()],
+    ["core/mgmt/wire-structs.ts", renderCoreStructs()],
     ["packages/protocol/src/generated.ts", renderNode()],
   ]);
 }

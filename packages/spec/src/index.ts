@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Specifications as data for Node: the same constants that core/ has as generated AssemblyScript.
-// Used by the simulator, tests and tools: `import { csr, sbi, dev, irq } from "@typeone/spec"`, then `csr.HSTATUS_SPV`.
+// Used by the simulator, tests and tools: `import { csr, sbi, dev, irq, trace } from "@typeone/spec"`, then `csr.HSTATUS_SPV`.
 // 64-bit constants are bigints, 32-bit ones numbers.
 import { values } from "./row.ts";
 import * as csrTables from "./tables/csr.ts";
@@ -8,6 +8,7 @@ import * as deviceTables from "./tables/devices.ts";
 import * as fieldTables from "./tables/fields.ts";
 import * as irqTables from "./tables/irqchips.ts";
 import * as sbiTables from "./tables/sbi.ts";
+import * as traceTables from "./tables/trace.ts";
 
 /** CSR numbers, fields, causes, interrupt numbers, page-table entries. */
 export const csr = {
@@ -53,6 +54,15 @@ export const irq = {
   ...values(irqTables.aplic),
   ...values(irqTables.aplicFields),
   ...values(irqTables.imsic),
+} as const;
+
+/** Records of the trace, their kinds, and the kinds of exits. */
+export const trace = {
+  ...values(traceTables.traceRecord),
+  ...values(traceTables.traceKinds),
+  ...values(traceTables.traceWho),
+  ...values(traceTables.traceLines),
+  ...values(traceTables.exitKinds),
 } as const;
 
 export type { Group, Row, RowType, Values } from "./row.ts";

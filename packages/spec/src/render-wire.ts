@@ -29,20 +29,20 @@ function enumEntries(): [name: string, value: number][] {
   );
 }
 
-function coreField(struct: string, field: PlacedField): string[] {
-  if (typeof field.type === "string") return [`  /** ${field.doc}. */`, `  ${field.name}: ${field.type} = 0;`];
-  if (field.size % 8 !== 0) throw new Error(`${struct}.${field.name} must be a multiple of 8 bytes`);
-  const words = Array.from({ length: field.size / 8 }, (_, i) => `  ${field.name}${i}: u64 = 0;`);
-  return [
-    `  /** ${field.doc}; ${field.size} bytes, written through ${constantName(`Wire${struct}`)}_${constantName(field.name)}. */`,
-    ...words,
-  ];
+/** Text and bytes stand behind a struct's numbers and are reached by their offset: a class cannot hold them. */
+function coreNumbers(name: string, fields: readonly PlacedField[]): readonly PlacedField[] {
+  const texts = fields.findIndex(({ type }) => typeof type !== "string");
+  const numbers = texts < 0 ? fields : fields.slice(0, texts);
+  if (texts >= 0 && fields.slice(texts).some(({ type }) => typeof type === "string"))
+    throw new Error(`${name} has a number behind its text`);
+  return numbers;
 }
 
 function coreStruct(name: string, struct: Struct): string[] {
   const { fields, size } = layOut(name, struct);
   const lines = ["", `/** ${struct.doc} */`, "@unmanaged", `export class Wire${name} {`];
-  for (const field of fields) lines.push(...coreField(name, field));
+  for (const { name: field, type, doc } of coreNumbers(name, fields))
+    lines.push(`  ${field}: ${String(type)} = 0; // ${doc}`);
   lines.push("}");
   lines.push(`export const ${constantName(`Wire${name}`)}_SIZE: u32 = ${size};`);
   for (const field of fields.filter(({ type }) => typeof type !== "string")) {
@@ -58,8 +58,10 @@ function coreStruct(name: string, struct: Struct): string[] {
 /** core/mgmt/wire.ts */
 export function renderCore(): string {
   const lines = [
-    ...HEAD("What crosses the management channel: operations, statuses and the structs of their bodies."),
-    "// Data only; structs stand at 8-byte aligned places of frames in linear memory.",
+    ...HEAD(
+      "The management channel's numbers: operations, statuses, states. The structs of bodies are in wire-structs.ts.",
+    ),
+    "// Constants only, usable in every context.",
     "",
   ];
   for (const [name, [value, doc]] of Object.entries(WIRE_NUMBERS))
@@ -72,6 +74,15 @@ export function renderCore(): string {
   lines.push("", "// ---- Operations");
   for (const [name, { number, doc }] of Object.entries(OPERATIONS))
     lines.push(`export const OPERATION_${constantName(name)}: u32 = ${number}; // ${doc}`);
+  return `${lines.join("\n")}\n`;
+}
+
+/** core/mgmt/wire-structs.ts */
+export function renderCoreStructs(): string {
+  const lines = [
+    ...HEAD("The structs of the management channel's bodies. The numbers are in wire.ts."),
+    "// Data only; structs stand at 8-byte aligned places of frames in linear memory. Text is reached by its offset.",
+  ];
   for (const [name, struct] of Object.entries(STRUCTS)) lines.push(...coreStruct(name, struct));
   return `${lines.join("\n")}\n`;
 }

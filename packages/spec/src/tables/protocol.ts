@@ -33,7 +33,6 @@ export interface Operation {
   readonly answerTail?: "bytes" | StructName;
 }
 
-const u8 = (doc: string): Field => ({ type: "u8", doc });
 const u16 = (doc: string): Field => ({ type: "u16", doc });
 const u32 = (doc: string): Field => ({ type: "u32", doc });
 const u64 = (doc: string): Field => ({ type: "u64", doc });
