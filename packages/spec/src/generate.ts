@@ -36,7 +36,7 @@ const outputs = [
   },
   {
     file: "core/dev/spec.ts",
-    title: "Registers of the 16550 UART and of the Goldfish RTC.",
+    title: "Registers of the 16550 UART and of the Goldfish RTC, and VirtIO.",
     tables: "packages/spec/src/tables/devices.ts",
     groups: deviceGroups,
   },

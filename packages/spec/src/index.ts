@@ -45,8 +45,13 @@ export const sbi = {
   ...values(sbiTables.sta),
 } as const;
 
-/** Registers of the 16550 UART and of the Goldfish RTC. */
-export const dev = { ...values(deviceTables.uart), ...values(deviceTables.rtc) } as const;
+/** Registers of the 16550 UART and of the Goldfish RTC, and VirtIO. */
+export const dev = {
+  ...values(deviceTables.uart),
+  ...values(deviceTables.rtc),
+  ...values(deviceTables.virtioMmio),
+  ...values(deviceTables.virtio),
+} as const;
 
 /** Registers of PLIC, APLIC and IMSIC. */
 export const irq = {

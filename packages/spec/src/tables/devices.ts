@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Registers of the emulated 16550 UART and of the Goldfish RTC. UART registers are numbers 0 to 7; a register's byte
-// offset is its number shifted by the device tree's reg-shift.
+// Registers of the 16550 UART and of the Goldfish RTC, and VirtIO as far as the hypervisor's own drivers use it. UART
+// registers are numbers 0 to 7; a register's byte offset is its number shifted by the device tree's reg-shift.
 // Read by the generator (core/dev/spec.ts) and by packages that need the values in Node. Data only.
 import { count, group, u32 } from "../row.ts";
 
@@ -84,4 +84,43 @@ export const rtc = group("Goldfish RTC (nanoseconds since 1970; google,goldfish-
   RTC_SIZE: u32(0x1000, "Bytes of the register window"),
 });
 
-export const deviceGroups = [uart, rtc] as const;
+export const virtioMmio = group("VirtIO over MMIO (virtio 1.2 §4.2.2), registers of 4 bytes", {
+  VIRTIO_MAGIC: u32(0x000, "MagicValue"),
+  VIRTIO_MAGIC_VALUE: u32(0x74726976, '"virt"'),
+  VIRTIO_VERSION: u32(0x004, "Version"),
+  VIRTIO_VERSION_MODERN: u32(2, "Everything since virtio 1.0; legacy devices say 1"),
+  VIRTIO_DEVICE_ID: u32(0x008, "DeviceID; 0: nothing is there"),
+  VIRTIO_DEVICE_FEATURES: u32(0x010, "Features that the device has, 32 of them"),
+  VIRTIO_DEVICE_FEATURES_SEL: u32(0x014, "Which 32"),
+  VIRTIO_DRIVER_FEATURES: u32(0x020, "Features that the driver takes, 32 of them"),
+  VIRTIO_DRIVER_FEATURES_SEL: u32(0x024, "Which 32"),
+  VIRTIO_QUEUE_SEL: u32(0x030, "Which queue the registers below are about"),
+  VIRTIO_QUEUE_NUM_MAX: u32(0x034, "Most descriptors of it; 0: there is no such queue"),
+  VIRTIO_QUEUE_NUM: u32(0x038, "Descriptors of it"),
+  VIRTIO_QUEUE_READY: u32(0x044, "1: the device may use it"),
+  VIRTIO_QUEUE_NOTIFY: u32(0x050, "Number of a queue with new buffers"),
+  VIRTIO_INTERRUPT_STATUS: u32(0x060, "Why it interrupts: 1 used buffers, 2 changed configuration"),
+  VIRTIO_INTERRUPT_ACK: u32(0x064, "Bits of the status that were dealt with"),
+  VIRTIO_STATUS: u32(0x070, "Device status; 0 resets"),
+  VIRTIO_QUEUE_DESC_LOW: u32(0x080, "Address of the descriptors"),
+  VIRTIO_QUEUE_DRIVER_LOW: u32(0x090, "Address of the available ring"),
+  VIRTIO_QUEUE_DEVICE_LOW: u32(0x0a0, "Address of the used ring; the upper half of each follows it"),
+});
+
+export const virtio = group("VirtIO: device status (§2.1), split queues (§2.7), features (§6), devices (§5)", {
+  VIRTIO_STATUS_ACKNOWLEDGE: u32(1, "The driver has seen the device"),
+  VIRTIO_STATUS_DRIVER: u32(2, "It knows how to drive it"),
+  VIRTIO_STATUS_DRIVER_OK: u32(4, "It is set up"),
+  VIRTIO_STATUS_FEATURES_OK: u32(8, "The features are agreed on"),
+  VIRTIO_STATUS_FAILED: u32(0x80, "The driver gave up"),
+  VIRTIO_F_VERSION_1: count(32, "Number of the feature that every modern device has"),
+  VIRTQ_DESC_SIZE: count(16, "Bytes of a descriptor: u64 address, u32 length, u16 flags, u16 next"),
+  VIRTQ_DESC_F_WRITE: u32(2, "The device writes the buffer"),
+  VIRTQ_USED_F_NO_NOTIFY: u32(1, "The device needs no notification"),
+  VIRTQ_AVAIL_F_NO_INTERRUPT: u32(1, "The driver needs no interrupt"),
+  VIRTIO_ID_CONSOLE: u32(3, "DeviceID of a console (§5.3)"),
+  VIRTIO_CONSOLE_RECEIVE: u32(0, "Its queue of what comes in (§5.3.2)"),
+  VIRTIO_CONSOLE_TRANSMIT: u32(1, "Its queue of what goes out"),
+});
+
+export const deviceGroups = [uart, rtc, virtioMmio, virtio] as const;
