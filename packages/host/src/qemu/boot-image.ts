@@ -44,11 +44,14 @@ async function fileOf(file: string, guest: string): Promise<PlacedFile> {
 async function requestOf(guest: GuestSpec): Promise<GuestRequest> {
   const kernel = { ...(await fileOf(guest.kernel, guest.name)), shape: await readKernelShape(guest.kernel) };
   const ramdisk = guest.ramdisk === undefined ? undefined : await fileOf(guest.ramdisk, guest.name);
+  const deviceTree = guest.deviceTree === undefined ? undefined : await fileOf(guest.deviceTree, guest.name);
   return {
     name: guest.name,
     memoryBytes: guest.memoryMiB * MIB,
     kernel,
     ...(ramdisk ? { ramdisk } : {}),
+    ...(deviceTree ? { deviceTree } : {}),
+    ...(guest.staticHpa === undefined ? {} : { staticHpa: guest.staticHpa }),
     memory: guest.memory ?? "static",
   };
 }

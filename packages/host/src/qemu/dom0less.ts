@@ -2,7 +2,7 @@
 // Writes guests into a host device tree, in the form that Xen's dom0less boot reads: one node per guest under /chosen,
 // with a child for each file in memory. What Xen has no name for gets `typeone,*` properties. Pure: called by
 // boot-image.ts with addresses that placement.ts decided.
-import { type FdtNode, type FdtTree, cells, concat, u64 } from "@typeone/fdt";
+import { type FdtNode, type FdtTree, type PropertyInput, cells, concat, u64 } from "@typeone/fdt";
 import type { GuestPlacement, Module, Placement } from "./placement.ts";
 
 export interface GuestSpec {
@@ -18,12 +18,20 @@ export interface GuestSpec {
   readonly priority?: number;
   readonly weight?: number;
   readonly policy?: string;
+  /** A device tree of the guest's own, a .dtb. */
+  readonly deviceTree?: string;
+  /** Host address of its static memory; chosen when absent. */
+  readonly staticHpa?: number;
+  /** More properties of its node, as packages/config compiles them. */
+  readonly properties?: Readonly<Record<string, PropertyInput>>;
 }
 
 const hex = (value: number): string => value.toString(16);
 const range = (hpa: number, bytes: number): Uint8Array => concat(u64(hpa), u64(bytes));
 
-function addModule(guest: FdtNode, module: Module, kind: "multiboot,kernel" | "multiboot,ramdisk"): FdtNode {
+type ModuleKind = "multiboot,kernel" | "multiboot,ramdisk" | "multiboot,device-tree";
+
+function addModule(guest: FdtNode, module: Module, kind: ModuleKind): FdtNode {
   const node = guest.ensureChild(`module@${hex(module.hpa)}`);
   node.set("compatible", [kind, "multiboot,module"]);
   node.set("reg", range(module.hpa, module.bytes));
@@ -42,11 +50,13 @@ function addGuest(chosen: FdtNode, spec: GuestSpec, placed: GuestPlacement): voi
   if (spec.priority !== undefined) node.set("typeone,priority", cells(spec.priority));
   if (spec.weight !== undefined) node.set("typeone,weight", cells(spec.weight));
   if (spec.policy !== undefined) node.set("typeone,policy", spec.policy);
+  if (spec.properties) node.assign(spec.properties);
   const preloaded = placed.preloaded.length > 0;
   const kernel = addModule(node, placed.kernel, "multiboot,kernel");
   kernel.set("bootargs", spec.bootargs);
   kernel.set("typeone,preloaded", preloaded);
   if (placed.ramdisk) addModule(node, placed.ramdisk, "multiboot,ramdisk").set("typeone,preloaded", preloaded);
+  if (placed.deviceTree) addModule(node, placed.deviceTree, "multiboot,device-tree");
 }
 
 /** A copy of `host` with the guests under /chosen. */

@@ -33,6 +33,9 @@ export interface GuestRequest {
   readonly memoryBytes: number;
   readonly kernel: PlacedFile & { readonly shape: KernelShape };
   readonly ramdisk?: PlacedFile;
+  readonly deviceTree?: PlacedFile;
+  /** Where its static memory must begin; chosen when absent. */
+  readonly staticHpa?: number;
   /** "static" reserves host memory now and lays kernel and ramdisk into it; "dynamic" leaves both to the hypervisor. */
   readonly memory: "static" | "dynamic";
 }
@@ -53,6 +56,7 @@ export interface GuestPlacement {
   readonly name: string;
   readonly kernel: Module;
   readonly ramdisk?: Module;
+  readonly deviceTree?: Module;
   /** Present for static memory. */
   readonly staticMemory?: { readonly hpa: number; readonly bytes: number };
   /** Copies that lie inside the static memory at the places where the guest expects them. */
@@ -108,12 +112,21 @@ function leastHostBytes(next: number, bytes: number): number {
   return (below <= DEVICE_TREE_CEILING ? below : fitAt(next, bytes, Infinity) + bytes) - HOST_RAM_BASE;
 }
 
-/** Hands out 2 MiB-aligned host memory upwards, around the device tree. */
-function hostAllocator(hostBytes: number) {
+interface Range {
+  readonly hpa: number;
+  readonly bytes: number;
+}
+
+/** Hands out 2 MiB-aligned host memory upwards, around the device tree and what stands at a fixed place. */
+function hostAllocator(hostBytes: number, fixed: readonly Range[]) {
   const hostEnd = HOST_RAM_BASE + hostBytes;
   let next = MODULES_BASE;
+  const clash = (at: number, bytes: number): Range | undefined =>
+    fixed.find((range) => at < range.hpa + range.bytes && range.hpa < at + bytes);
   const take = (bytes: number, what: string): number => {
-    const at = fitAt(next, bytes, hostEnd);
+    let at = fitAt(next, bytes, hostEnd);
+    for (let range = clash(at, bytes); range; range = clash(at, bytes))
+      at = fitAt(alignUp(range.hpa + range.bytes, ALIGNMENT), bytes, hostEnd);
     if (at + bytes > hostEnd) {
       const least = inMiB(leastHostBytes(next, bytes));
       throw new StepError({
@@ -128,10 +141,30 @@ function hostAllocator(hostBytes: number) {
   return { take, end: () => next };
 }
 
+/** The static memories whose place the request names. */
+function fixedRanges({ guests, hostBytes }: PlacementRequest): Range[] {
+  return guests.flatMap(({ name, memoryBytes, staticHpa }): Range[] => {
+    if (staticHpa === undefined) return [];
+    const outside =
+      staticHpa < HYPERVISOR_BASE + HYPERVISOR_SPAN || staticHpa + memoryBytes > HOST_RAM_BASE + hostBytes;
+    if (
+      outside ||
+      staticHpa % ALIGNMENT !== 0 ||
+      fitAt(staticHpa, memoryBytes, HOST_RAM_BASE + hostBytes) !== staticHpa
+    ) {
+      throw new StepError({
+        step: `place guest ${name}`,
+        why: `its static memory at 0x${staticHpa.toString(16)} is not free host memory on a 2 MiB boundary`,
+      });
+    }
+    return [{ hpa: staticHpa, bytes: memoryBytes }];
+  });
+}
+
 /** Decides all addresses. Guests that name the same file share its pristine module. */
 export function placeGuests(request: PlacementRequest): Placement {
   const names = new Set<string>();
-  const allocator = hostAllocator(request.hostBytes);
+  const allocator = hostAllocator(request.hostBytes, fixedRanges(request));
   const modules = new Map<string, Module>();
   const moduleFor = (file: PlacedFile): Module => {
     const known = modules.get(file.id);
@@ -140,20 +173,22 @@ export function placeGuests(request: PlacementRequest): Placement {
     modules.set(file.id, module);
     return module;
   };
-  for (const { name, kernel, ramdisk } of request.guests) {
+  for (const { name, kernel, ramdisk, deviceTree } of request.guests) {
     if (names.has(name))
       throw new StepError({ step: "place the guests in host memory", why: `two guests are named ${name}` });
     names.add(name);
     moduleFor(kernel);
     if (ramdisk) moduleFor(ramdisk);
+    if (deviceTree) moduleFor(deviceTree);
   }
   const guests = request.guests.map((guest): GuestPlacement => {
     const layout = guestLayout(guest);
     const kernel = moduleFor(guest.kernel);
     const ramdisk = guest.ramdisk ? moduleFor(guest.ramdisk) : undefined;
-    const base = { name: guest.name, kernel, ...(ramdisk ? { ramdisk } : {}) };
+    const deviceTree = guest.deviceTree && moduleFor(guest.deviceTree);
+    const base = { name: guest.name, kernel, ...(ramdisk ? { ramdisk } : {}), ...(deviceTree ? { deviceTree } : {}) };
     if (guest.memory === "dynamic") return { ...base, preloaded: [] };
-    const hpa = allocator.take(guest.memoryBytes, `the memory of guest ${guest.name}`);
+    const hpa = guest.staticHpa ?? allocator.take(guest.memoryBytes, `the memory of guest ${guest.name}`);
     const preloaded = [{ ...kernel, hpa: hpa + layout.kernel }];
     if (ramdisk && layout.ramdisk !== undefined) preloaded.push({ ...ramdisk, hpa: hpa + layout.ramdisk });
     return { ...base, staticMemory: { hpa, bytes: guest.memoryBytes }, preloaded };

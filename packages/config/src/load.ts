@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// The package's front door: a file of any known format in, a checked system or guest and all problems out. Never throws
+// for what a person wrote.
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import type { z } from "zod";
+import { checkSystem, type Entry } from "./check/system.ts";
+import { problemsOf, report, type Reporter, show } from "./issues.ts";
+import { hasErrors, type Path, type Problem, sortProblems } from "./problem.ts";
+import { type Reading, type Source, unreadable } from "./read/source.ts";
+import { readJson, readYaml } from "./read/yaml.ts";
+import { readToml } from "./read/toml.ts";
+import { readTs } from "./read/ts.ts";
+import { readTree } from "./read/tree.ts";
+import { readXl } from "./read/xl.ts";
+import { guestSchema, hostSchema, systemSchema } from "./schema.ts";
+import { type Guest, type Host, type System, toGuest, toHost } from "./system.ts";
+
+export interface LoadOptions {
+  /** Files of a dom0less tree's modules by their address, as the tree's `reg` gives it: "0x90000000". */
+  readonly modules?: Readonly<Record<string, string>>;
+  /** "files" (default) also looks at kernels and ramdisks; "none" leaves the disk alone. */
+  readonly look?: "files" | "none";
+}
+
+export interface LoadedSystem {
+  /** Present unless there are errors. */
+  readonly system?: System;
+  readonly problems: readonly Problem[];
+}
+
+export interface LoadedGuest {
+  /** Present unless there are errors. */
+  readonly guest?: Guest;
+  readonly problems: readonly Problem[];
+}
+
+/** Names that a system's file has when nobody says another, in the order of search. */
+export const DEFAULT_FILES = ["ts", "mts", "js", "mjs", "yaml", "yml", "json", "toml"].map(
+  (end) => `typeone.config.${end}`,
+);
+
+const KNOWN = "TypeOne reads .ts, .js, .yaml, .json, .toml, .cfg (xl), .dts and .dtb files";
+
+/** Reads and checks a system. A file that describes one guest is a system of that guest on the usual host. */
+export async function loadSystem(file: string, options: LoadOptions = {}): Promise<LoadedSystem> {
+  const { source, problems } = await read(file, options);
+  if (!source) return { problems };
+  const result = await checkSource(source, options);
+  const all = sortProblems([...problems, ...result.problems]);
+  return hasErrors(all) ? { problems: all } : { system: result.system, problems: all };
+}
+
+/** Reads one guest: from a file that describes only it, or by name from a system (unnamed if it is the only one). */
+export async function loadGuest(file: string, name?: string, options: LoadOptions = {}): Promise<LoadedGuest> {
+  const { system, problems } = await loadSystem(file, options);
+  if (!system) return { problems };
+  const found = name === undefined ? system.guests : system.guests.filter((guest) => guest.name === name);
+  if (found.length === 1 && found[0]) return { guest: found[0], problems };
+  const names = system.guests.map((guest) => guest.name).join(", ");
+  const message =
+    system.guests.length === 0
+      ? "describes no guest"
+      : name === undefined
+        ? `describes ${system.guests.length} guests: ${names}`
+        : `has no guest ${name}, only ${names}`;
+  const fix = name === undefined && system.guests.length > 0 ? "say which" : undefined;
+  return { problems: [...problems, { severity: "error", file, path: "", message, ...(fix ? { fix } : {}) }] };
+}
+
+async function read(file: string, options: LoadOptions): Promise<Reading> {
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(file);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    const message = code === "ENOENT" ? "there is no such file" : `cannot be read (${code ?? String(error)})`;
+    return unreadable(file, message);
+  }
+  const input = { file, text: bytes.toString("utf8") };
+  switch (path.extname(file).toLowerCase()) {
+    case ".ts":
+    case ".mts":
+    case ".cts":
+    case ".js":
+    case ".mjs":
+    case ".cjs":
+      return readTs(input);
+    case ".yaml":
+    case ".yml":
+      return readYaml(input);
+    case ".json":
+      return readJson(input);
+    case ".toml":
+      return readToml(input);
+    case ".dts":
+    case ".dtb":
+      return readTree(file, bytes, options.modules ?? {});
+    case ".cfg":
+    case ".xl":
+    case ".hvm":
+    case ".pvh":
+    case "":
+      return readXl(input);
+    default:
+      return unreadable(file, `nothing is known of files that end with ${path.extname(file)}`, { fix: KNOWN });
+  }
+}
+
+/** Names and places as the file has them: one guest's file knows nothing of guests[0]. */
+function reporterOf(source: Source): Reporter {
+  const inner = (at: Path): Path => (source.kind === "guest" ? at.slice(2) : at);
+  return {
+    file: source.file,
+    locate: (at) => source.locate(inner(at)),
+    nameOf: (at) =>
+      source.nameOf?.(inner(at)) ?? (source.kind === "guest" ? at.slice(2).map(String).join(".") : undefined),
+  };
+}
+
+async function checkSource(source: Source, options: LoadOptions): Promise<{ system: System; problems: Problem[] }> {
+  const reporter = reporterOf(source);
+  const whole = source.kind === "guest" ? { guests: [source.data] } : source.data;
+  const parsed = systemSchema.safeParse(whole, { reportInput: true });
+  const problems = parsed.success ? [] : problemsOf(parsed.error, systemSchema, reporter);
+  if (typeof whole !== "object" || whole === null) {
+    const message = `must be a group of settings (host, guests), not ${show(whole)}`;
+    problems.splice(0, problems.length, report(reporter, [], { severity: "error", message }));
+  }
+  const folder = path.dirname(path.resolve(source.file));
+  // What is sound is checked further even if something beside it is not: all problems at once.
+  const { host, guests } = parsed.success ? allParts(parsed.data) : soundParts(whole);
+  const resolved = host && toHost(host);
+  const entries = guests.map(({ settings, index }): Entry => ({
+    guest: toGuest(settings, folder, resolved?.harts),
+    path: ["guests", index],
+    settings,
+  }));
+  problems.push(...(await checkSystem({ host: resolved, entries, reporter, look: options.look ?? "files" })));
+  const fallback = toHost(hostSchema.parse({}));
+  return { system: systemOf(source.file, resolved ?? fallback, entries), problems };
+}
+
+function systemOf(file: string, host: Host, entries: readonly Entry[]): System {
+  return { file: path.resolve(file), host, guests: entries.map(({ guest }) => guest) };
+}
+
+interface Sound {
+  readonly settings: z.output<typeof guestSchema>;
+  readonly index: number;
+}
+
+interface Parts {
+  readonly host: z.output<typeof hostSchema> | undefined;
+  readonly guests: readonly Sound[];
+}
+
+function allParts({ host, guests }: z.output<typeof systemSchema>): Parts {
+  return { host, guests: guests.map((settings, index) => ({ settings, index })) };
+}
+
+/** The host and the guests that can be read by themselves; no host if it cannot. */
+function soundParts(data: unknown): Parts {
+  const { host, guests } = (typeof data === "object" && data !== null ? data : {}) as {
+    host?: unknown;
+    guests?: unknown;
+  };
+  const list: unknown[] = Array.isArray(guests) ? guests : [];
+  const sound = list.flatMap((guest, index): Sound[] => {
+    const parsed = guestSchema.safeParse(guest);
+    return parsed.success ? [{ settings: parsed.data, index }] : [];
+  });
+  return { host: hostSchema.safeParse(host ?? {}).data, guests: sound };
+}

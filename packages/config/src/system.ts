@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// A system as the rest of the toolstack sees it: checked, with all defaults, absolute file names and bytes. Made by
+// load.ts from what systemSchema accepted.
+import path from "node:path";
+import type { z } from "zod";
+import {
+  type Action,
+  type AIA,
+  type CPUS,
+  DEBIAN,
+  type guestSchema,
+  type hostSchema,
+  type MACHINES,
+  MAX_HARTS,
+  type Policy,
+} from "./schema.ts";
+import { resolveHarts } from "./units.ts";
+
+export interface Host {
+  readonly machine: (typeof MACHINES)[number];
+  readonly harts: number;
+  readonly memoryBytes: number;
+  readonly aia: (typeof AIA)[number];
+  readonly cpu: (typeof CPUS)[number];
+  readonly sstc: boolean;
+  readonly policy?: Policy;
+  readonly sliceUs?: number;
+}
+
+export interface Guest {
+  readonly name: string;
+  /** An absolute file name, or "debian": the project's own. */
+  readonly kernel: string;
+  readonly ramdisk?: string;
+  /** An absolute file name, .dtb or .dts. */
+  readonly deviceTree?: string;
+  readonly bootargs?: string;
+  readonly memoryBytes: number;
+  readonly vcpus: number;
+  readonly maxVcpus: number;
+  /** Indexes of harts; absent: all. */
+  readonly affinity?: readonly number[];
+  readonly policy?: Policy;
+  readonly priority?: number;
+  readonly weight?: number;
+  readonly sliceUs?: number;
+  readonly periodUs?: number;
+  readonly budgetUs?: number;
+  /** false: any host memory; true: a range of its own, chosen for it; a number: the host address of that range. */
+  readonly staticMemory: boolean | number;
+  readonly onCrash: Action;
+  readonly onReboot: Action;
+  readonly onPoweroff: Action;
+  readonly restartLimit: number;
+  readonly autostart: boolean;
+}
+
+export interface System {
+  /** The file it came from, absolute. */
+  readonly file: string;
+  readonly host: Host;
+  readonly guests: readonly Guest[];
+}
+
+type Without<T> = { [K in keyof T]: Exclude<T[K], undefined> };
+
+/** Leaves out what is undefined. */
+function present<T extends object>(value: T): Without<T> {
+  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as Without<T>;
+}
+
+export function toHost({ memory, ...rest }: z.output<typeof hostSchema>): Host {
+  return present({ ...rest, memoryBytes: memory }) as Host;
+}
+
+/** `folder`: what relative file names start from. `harts`: those of the host, if it is known. */
+export function toGuest(guest: z.output<typeof guestSchema>, folder: string, harts = MAX_HARTS): Guest {
+  const { memory, affinity, maxVcpus, kernel, ramdisk, deviceTree, ...rest } = guest;
+  const locate = (name: string | undefined): string | undefined =>
+    name === undefined || name === DEBIAN ? name : path.resolve(folder, name);
+  return present({
+    ...rest,
+    kernel: locate(kernel),
+    ramdisk: locate(ramdisk),
+    deviceTree: deviceTree === undefined ? undefined : path.resolve(folder, deviceTree),
+    memoryBytes: memory,
+    maxVcpus: Math.max(maxVcpus ?? guest.vcpus, guest.vcpus),
+    affinity: resolveHarts(affinity, harts),
+  }) as Guest;
+}
