@@ -28,6 +28,11 @@ import {
 import { serialListen, serialTake } from "./serial";
 import { KIND_TIMER_WAKE, Timer, timerArm, timerInit } from "./timers";
 
+/** What the management channel on this line leaves of a byte: nothing, the byte, or a zero that it held back and the byte. */
+export const TYPED_TAKEN: u32 = 0;
+export const TYPED_PASS: u32 = 1;
+export const TYPED_WITH_ZERO: u32 = 2;
+
 const KEY_PREFIX: u32 = 0x1d;
 const DIGIT_0: u32 = 0x30;
 const DIGIT_9: u32 = 0x39;
@@ -49,6 +54,8 @@ const timerPtr: usize = memory.data(<i32>offsetof<Timer>(), 8);
 // @lock per boot: set once.
 let hostInput: u32 = 0;
 let hostRoom: u32 = 0;
+let channelTake: u32 = 0;
+let channelRoom: u32 = 0;
 let started: u32 = 0;
 // @lock none: only the hart that serves the UART's interrupt.
 let prefixed: u32 = 0;
@@ -83,6 +90,12 @@ export function onHostRoom(call: u32): void {
   hostRoom = call;
 }
 
+/** The management channel on this line: indexes of a (byte: u32) => TYPED_* and of a () => void, called when output left. */
+export function onChannel(take: u32, room: u32): void {
+  channelTake = take;
+  channelRoom = room;
+}
+
 /** Trap: the host's UART has input, or room. */
 export function serialInterrupt(argument: usize): void {
   pollInput();
@@ -90,6 +103,7 @@ export function serialInterrupt(argument: usize): void {
   outFlush();
   const room = outRoom();
   unlockConsole();
+  if (channelRoom != 0) call_indirect<void>(channelRoom);
   if (room < PUMP_ROOM) return;
   if (waiting) wakePump();
   if (hostRoom != 0) call_indirect<void>(hostRoom);
@@ -100,7 +114,9 @@ export function pollInput(): void {
   for (let i: u32 = 0; i < MAX_INPUT; i++) {
     const byte = serialTake();
     if (byte < 0) return;
-    typed(byte);
+    const left = channelTake != 0 ? call_indirect<u32>(channelTake, <u32>byte) : TYPED_PASS;
+    if (left == TYPED_WITH_ZERO) typed(0);
+    if (left != TYPED_TAKEN) typed(byte);
   }
 }
 
@@ -185,6 +201,20 @@ export function focusConsole(number: u32): void {
   outFlush();
   unlockConsole();
   if (number == FOCUS_HOST) return;
+  acquire(console.lock);
+  consoleGuestOutput(console);
+  release(console.lock);
+}
+
+/** The line is shown again after it was muted: what the console in focus kept meanwhile comes out. */
+export function showFocus(): void {
+  const number = outputFocus();
+  if (number == FOCUS_HOST) return;
+  const console = consoleByNumber(number);
+  if (!isAttached(number)) {
+    focusConsole(FOCUS_HOST);
+    return;
+  }
   acquire(console.lock);
   consoleGuestOutput(console);
   release(console.lock);

@@ -9,6 +9,8 @@ import { serialPresent, serialPut, serialPutPolled, serialRoom, serialWantRoom }
 
 /** Focus number of the host itself; guests count from 1. */
 export const FOCUS_HOST: u32 = 0;
+/** outputFocus() while the line is muted: nobody's bytes are shown. */
+export const FOCUS_NOBODY: u32 = u32.MAX_VALUE;
 
 const OUT_SIZE: u32 = 16384;
 const FLUSH_LIMIT: u32 = 512;
@@ -28,6 +30,8 @@ let polled: u32 = 1;
 let fresh: u32 = 1;
 /** 1 once an escape sequence went out raw: colours may be set. */
 let coloured: u32 = 0;
+/** 1 while the line carries frames of the management channel and nothing else. */
+let muted: u32 = 0;
 /** Table index of () => void that draws the terminal's prompt with outByte; 0 while there is none to draw. */
 let prompt: u32 = 0;
 
@@ -47,9 +51,9 @@ export function unlockConsole(): void {
   release(changetype<Lock>(lockPtr));
 }
 
-/** Whose bytes go out raw: FOCUS_HOST or a guest's number. */
+/** Whose bytes go out raw: FOCUS_HOST or a guest's number; FOCUS_NOBODY while the line is muted. */
 export function outputFocus(): u32 {
-  return focus;
+  return muted ? FOCUS_NOBODY : focus;
 }
 
 export function setOutputFocus(number: u32): void {
@@ -64,6 +68,7 @@ export function outputStart(): void {
 /** The machine is about to end: sends what is left and waits for everything from now on. */
 export function outputFinish(): void {
   polled = 1;
+  muted = 0;
   outFlush();
 }
 
@@ -72,8 +77,33 @@ export function outRoom(): u32 {
   return ringFree(changetype<Ring>(ringPtr));
 }
 
+/** From now on only outFrame sends; what waits in the ring is dropped, so that no raw byte comes between frames. */
+export function muteOutput(): void {
+  const ring = changetype<Ring>(ringPtr);
+  ring.read = ring.written;
+  muted = 1;
+}
+
+/** The line is for people again, and begins with a line that says so. */
+export function unmuteOutput(text: string): void {
+  muted = 0;
+  outText("\r\n");
+  beginLine();
+  outText("typeone: ");
+  outText(text);
+  endLine();
+  outFlush();
+}
+
+/** Queues bytes as they are, muted or not; the caller knows that there is room. */
+export function outFrame(at: usize, length: u32): void {
+  for (let i: u32 = 0; i < length; i++) ringPut(changetype<Ring>(ringPtr), load<u8>(at + i));
+  fresh = 0;
+}
+
 /** Queues a byte as it is; a full ring counts it as lost. */
 export function outByte(byte: u32): void {
+  if (muted) return;
   ringPut(changetype<Ring>(ringPtr), byte);
   fresh = byte == NEWLINE ? 1 : byte == RETURN ? fresh : 0;
 }
