@@ -81,12 +81,10 @@ export const guestSchema = z
         'Linux Image or flat binary, relative to this file; "debian" takes the project\'s own Debian kernel.',
       examples: ["./Image", DEBIAN],
     }),
-    ramdisk: file
-      .optional()
-      .meta({
-        description: 'Initial ramdisk, relative to this file, or "debian".',
-        examples: ["./initrd.img", DEBIAN],
-      }),
+    ramdisk: file.optional().meta({
+      description: 'Initial ramdisk, relative to this file, or "debian".',
+      examples: ["./initrd.img", DEBIAN],
+    }),
     deviceTree: file.optional().meta({
       description: "The guest's own device tree (.dtb or .dts); one is made when absent.",
       examples: ["./guest.dtb"],
@@ -105,12 +103,10 @@ export const guestSchema = z
     maxVcpus: whole(1, MAX_VCPUS)
       .optional()
       .meta({ description: "vCPUs that can be brought in later; as many as vcpus when absent.", examples: [4] }),
-    affinity: harts
-      .optional()
-      .meta({
-        description: 'Harts that its vCPUs may run on: a list, or "0-3,^1". All when absent.',
-        examples: ["0-1", [0, 2]],
-      }),
+    affinity: harts.optional().meta({
+      description: 'Harts that its vCPUs may run on: a list, or "0-3,^1". All when absent.',
+      examples: ["0-1", [0, 2]],
+    }),
     policy: z
       .enum(POLICIES)
       .optional()

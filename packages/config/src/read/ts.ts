@@ -65,7 +65,9 @@ async function bundleOf(absolute: string): Promise<Bundle> {
     },
   } satisfies BuildOptions;
   const { outputFiles } = await build(options);
-  const [map, code] = [".map", ".mjs"].map((end) => outputFiles.find((output) => output.path.endsWith(end))?.text ?? "");
+  const [map, code] = [".map", ".mjs"].map(
+    (end) => outputFiles.find((output) => output.path.endsWith(end))?.text ?? "",
+  );
   return { absolute, code: code ?? "", map: JSON.parse(map ?? "{}") as SourceMapPayload };
 }
 

@@ -1,7 +1,162 @@
 // SPDX-License-Identifier: Apache-2.0
-// An xl.cfg as a guest.
-import { type Reading, type TextFile, unreadable } from "./source.ts";
+// An xl.cfg, as Xen users have them, as one guest. What has no meaning here is a warning with its line, never dropped in
+// silence. Where xl has other defaults than TypeOne (what happens after power-off and crash), xl's hold.
+import type { Path, Place, Problem } from "../problem.ts";
+import { ACTIONS } from "../schema.ts";
+import { suggest } from "../suggest.ts";
+import { withoutMeaning } from "./xl-keys.ts";
+import { parseXl, type XlSetting, type XlValue } from "./xl-parse.ts";
+import type { Reading, TextFile } from "./source.ts";
 
-export function readXl({ file }: TextFile): Reading {
-  return unreadable(file, "xl.cfg is not read yet");
+/** Settings of xl that mean the same here, and what they are called. */
+const SAME: Readonly<Record<string, string>> = {
+  name: "name",
+  kernel: "kernel",
+  ramdisk: "ramdisk",
+  device_tree: "deviceTree",
+  memory: "memory",
+  vcpus: "vcpus",
+  maxvcpus: "maxVcpus",
+  cpus: "affinity",
+  cpu_weight: "weight",
+  on_crash: "onCrash",
+  on_reboot: "onReboot",
+  on_poweroff: "onPoweroff",
+};
+const LINE = ["extra", "root", "cmdline"];
+const KNOWN = [...Object.keys(SAME), ...LINE, "maxmem", "cmdline", "disk", "vif"];
+const DEFAULTS = { onPoweroff: "destroy", onReboot: "restart", onCrash: "destroy" };
+
+/** What becomes of xl's other actions. */
+const ACTION: Readonly<Record<string, readonly [string, string]>> = {
+  "rename-restart": ["restart", "a restarted guest keeps its name"],
+  "coredump-destroy": ["destroy", "there are no core dumps; a crash record is kept"],
+  "coredump-restart": ["restart", "there are no core dumps; a crash record is kept"],
+  "soft-reset": ["restart", "there is no soft reset"],
+};
+
+class Translation {
+  readonly data: Record<string, unknown> = { ...DEFAULTS };
+  readonly problems: Problem[] = [];
+  /** Settings of the schema by what the file calls them. */
+  readonly from = new Map<string, XlSetting>();
+  readonly #file: string;
+  readonly #settings: ReadonlyMap<string, XlSetting>;
+
+  constructor(file: string, settings: readonly XlSetting[]) {
+    this.#file = file;
+    this.#settings = new Map(settings.map((setting) => [setting.key, setting]));
+    for (const setting of settings) this.#take(setting);
+    this.#commandLine();
+    this.#maxmem();
+  }
+
+  #say(severity: Problem["severity"], at: XlSetting, message: string, fix?: string): void {
+    const { line, column, key } = at;
+    const problem = { severity, file: this.#file, line, column, path: key, message };
+    this.problems.push(fix === undefined ? problem : { ...problem, fix });
+  }
+
+  #set(name: string, value: unknown, from: XlSetting): void {
+    this.data[name] = value;
+    this.from.set(name, from);
+  }
+
+  #take(setting: XlSetting): void {
+    const { key } = setting;
+    const name = Object.hasOwn(SAME, key) ? SAME[key] : undefined;
+    if (name !== undefined) return this.#same(name, setting);
+    if (LINE.includes(key) || key === "maxmem") return;
+    const why = withoutMeaning(key);
+    if (why !== undefined) {
+      const harmless = key === "type" || key === "builder" || key === "uuid";
+      return this.#say(harmless ? "note" : "warning", setting, harmless ? why : `is ignored: ${why}`);
+    }
+    const meant = suggest(key, KNOWN);
+    const fix = meant === undefined ? "remove it" : `did you mean ${meant}?`;
+    this.#say("warning", setting, "is ignored: neither xl nor TypeOne has this setting", fix);
+  }
+
+  #same(name: string, setting: XlSetting): void {
+    const { value } = setting;
+    if (name === "affinity") return this.#cpus(setting);
+    if (value.kind === "list") return this.#say("error", setting, "must not be a list", `write ${setting.key} = …`);
+    if (name.startsWith("on")) return this.#action(name, setting, value.text);
+    const numeric = name === "memory" || name.endsWith("cpus") || name === "maxVcpus" || name === "weight";
+    if (!numeric) return this.#set(name, value.text, setting);
+    if (!/^\s*(0[xX][0-9a-fA-F]+|\d+)\s*$/.test(value.text)) {
+      const unit = name === "memory" ? " of MiB" : "";
+      return this.#say("error", setting, `${JSON.stringify(value.text)} is not a number`, `write a number${unit}`);
+    }
+    this.#set(name, Number(value.text), setting);
+  }
+
+  #action(name: string, setting: XlSetting, given: string): void {
+    const translated = Object.hasOwn(ACTION, given) ? ACTION[given] : undefined;
+    if (translated) this.#say("warning", setting, `${given} means ${translated[0]} here: ${translated[1]}`);
+    const value = translated?.[0] ?? given;
+    if ((ACTIONS as readonly string[]).includes(value)) return this.#set(name, value, setting);
+    const meant = suggest(given, [...ACTIONS, ...Object.keys(ACTION)]);
+    const fix = meant === undefined ? `write one of ${ACTIONS.join(", ")}` : `did you mean "${meant}"?`;
+    this.#say("error", setting, `${JSON.stringify(given)} is not an action`, fix);
+    this.from.set(name, setting);
+  }
+
+  #cpus(setting: XlSetting): void {
+    const texts = flat(setting.value);
+    const node = texts.find((text) => /node/.test(text));
+    if (node !== undefined) {
+      return this.#say(
+        "warning",
+        setting,
+        `is ignored: ${JSON.stringify(node)} names a NUMA node`,
+        'write harts, as in "0-3"',
+      );
+    }
+    if (setting.value.kind === "list" && new Set(texts).size > 1) {
+      this.#say("warning", setting, "a list pins each vCPU by itself in xl; here all vCPUs may use all of these harts");
+    }
+    this.#set("affinity", setting.value.kind === "list" ? texts : (texts[0] ?? ""), setting);
+  }
+
+  /** `cmdline` is the whole command line; else it is `root=` and `extra`. */
+  #commandLine(): void {
+    const [cmdline, root, extra] = ["cmdline", "root", "extra"].map((key) => this.#settings.get(key));
+    const text = (setting: XlSetting): string => flat(setting.value).join(" ");
+    if (cmdline) {
+      for (const other of [root, extra])
+        if (other) this.#say("warning", other, "is ignored: cmdline is the whole command line");
+      return this.#set("bootargs", text(cmdline), cmdline);
+    }
+    const from = extra ?? root;
+    if (!from) return;
+    const words = [...(root ? [`root=${text(root)}`] : []), ...(extra ? [text(extra)] : [])];
+    this.#set("bootargs", words.join(" "), from);
+  }
+
+  #maxmem(): void {
+    const most = this.#settings.get("maxmem");
+    if (!most || most.value.kind === "list") return;
+    if (Number(most.value.text) === this.data["memory"]) return;
+    if (this.data["memory"] === undefined) return this.#set("memory", Number(most.value.text), most);
+    this.#say("warning", most, "is ignored: a guest's memory does not grow; it gets what memory says", "set memory");
+  }
+}
+
+function flat(value: XlValue): string[] {
+  return value.kind === "list" ? value.items.flatMap(flat) : [value.text];
+}
+
+export function readXl({ file, text }: TextFile): Reading {
+  const { settings, problems } = parseXl(file, text);
+  const { data, from, problems: more } = new Translation(file, settings);
+  const placeOf = (path: Path): Place | undefined => {
+    const setting = from.get(String(path[0]));
+    return setting && { line: setting.line, column: setting.column };
+  };
+  const xlName = (path: Path): string | undefined => {
+    const schemaName = String(path[0] ?? "");
+    return from.get(schemaName)?.key ?? Object.entries(SAME).find(([, name]) => name === schemaName)?.[0];
+  };
+  return { source: { file, kind: "guest", data, locate: placeOf, nameOf: xlName }, problems: [...problems, ...more] };
 }
