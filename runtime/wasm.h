@@ -73,7 +73,23 @@ static inline void move_bytes(void* to, const void* from, u64 length) {
   else
     while (length--) ((u8*)to)[length] = ((const u8*)from)[length];
 }
-#define LOAD_DATA(memory, at, data, size) copy_bytes((void*)AT(at), data, size)
+
+// ---- Static data, as packages/toolchain/src/pack-data.ts packs it; memory is zero before.
+static inline u32 packed_number(const u8** from) {
+  u32 value = 0, shift = 0;
+  do value |= (u32)(**from & 0x7f) << shift, shift += 7;
+  while (*(*from)++ & 0x80);
+  return value;
+}
+static __attribute__((noinline)) void load_data(u32 to, const u8* from, u64 size) {
+  const u8* end = from + size;
+  u8* at = (u8*)AT(to);
+  while (from < end) {
+    at += packed_number(&from);
+    u32 count = packed_number(&from);
+    for (u32 step = 1 + (count & 1), left = count >> 1; left; left--, at += step) *at = *from++;
+  }
+}
 
 // ---- Integer operations with wasm's meaning.
 static inline int count_leading64(u64 x) {

@@ -9,6 +9,7 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { REPO } from "./asc.ts";
 import { temperature } from "./hot.ts";
+import { packSegments } from "./pack-data.ts";
 import { typeScriptName } from "./symbols.ts";
 
 const run = promisify(execFile);
@@ -134,7 +135,7 @@ function inStandaloneTerms(body: string, name: string): string {
   const left = text.match(/w2c_memory\b|wasm_rt_\w+/);
   if (left)
     throw new Error(`wasm2c's output has a form that lower.ts does not know: ${contextOf(text, left[0])} (${name})`);
-  return text;
+  return packSegments(text);
 }
 
 function cut(text: string, from: string, to: string): string {
