@@ -14,6 +14,16 @@ describe("machine arguments", () => {
     expect(args.join(" ")).toContain("-icount shift=0,sleep=off -no-reboot -gdb tcp:127.0.0.1:1234 -S");
   });
 
+  it("add a modern virtio console for the management channel when asked", () => {
+    expect(machineArgs(DEFAULT_MACHINE).join(" ")).not.toContain("virtio");
+    const args = machineArgs({ ...DEFAULT_MACHINE, channel: { socket: "/run/a,b/channel" } }).join(" ");
+    expect(args).toContain("-chardev socket,id=channel,path=/run/a,,b/channel,server=on,wait=off");
+    expect(args).toContain("-device virtio-serial-device -device virtconsole,chardev=channel");
+    expect(args).toContain("-global virtio-mmio.force-legacy=false");
+    const long = `/${"x".repeat(107)}`;
+    expect(() => machineArgs({ ...DEFAULT_MACHINE, channel: { socket: long } })).toThrow("socket path is longer");
+  });
+
   it("refuse nonsense", () => {
     expect(() => boardArgs({ ...DEFAULT_MACHINE, harts: 0 })).toThrow(RangeError);
     expect(() => boardArgs({ ...DEFAULT_MACHINE, memoryMiB: 1.5 })).toThrow(RangeError);

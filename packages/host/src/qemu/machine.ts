@@ -25,6 +25,8 @@ export interface MachineOptions {
   readonly gdbWait?: "yes" | "no";
   /** What QEMU does when the machine resets itself. */
   readonly onReset?: "restart" | "exit";
+  /** A virtio console for the management channel, behind a unix socket that QEMU listens on. */
+  readonly channel?: { readonly socket: string };
 }
 
 export const DEFAULT_MACHINE: MachineOptions = { harts: 2, memoryMiB: 1024, aia: "none", cpu: "rv64", sstc: "on" };
@@ -58,11 +60,31 @@ export function boardArgs(options: MachineOptions): string[] {
   ];
 }
 
+/** The longest path of a unix socket on Linux. */
+const MAX_SOCKET = 107;
+
+/** Arguments for the management channel: its socket, and the console on the virtio-mmio bus. */
+function channelArgs({ socket }: { readonly socket: string }): string[] {
+  if (Buffer.byteLength(socket) > MAX_SOCKET)
+    throw new RangeError(`the channel's socket path is longer than ${MAX_SOCKET} bytes: ${socket}`);
+  return [
+    "-global",
+    "virtio-mmio.force-legacy=false",
+    "-chardev",
+    `socket,id=channel,path=${qemuValue(socket)},server=on,wait=off`,
+    "-device",
+    "virtio-serial-device",
+    "-device",
+    "virtconsole,chardev=channel",
+  ];
+}
+
 /** Arguments for the whole machine but what it boots and where its serial line goes. */
 export function machineArgs(options: MachineOptions): string[] {
   const args = [...boardArgs(options), "-nodefaults", "-nic", "none", "-display", "none"];
   if (options.icount === "on") args.push("-icount", "shift=0,sleep=off");
   if (options.onReset === "exit") args.push("-no-reboot");
+  if (options.channel) args.push(...channelArgs(options.channel));
   if (options.gdbPort !== undefined) args.push("-gdb", `tcp:127.0.0.1:${options.gdbPort}`);
   if (options.gdbPort !== undefined && options.gdbWait === "yes") args.push("-S");
   return args;
