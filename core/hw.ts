@@ -20,6 +20,8 @@ export declare function csrProbe(csr: u32, absent: u64): u64;
 export declare function hart(): usize;
 /** Makes `ptr` this hart's record from now on and sets its stackTop for hart `index`. */
 export declare function setHart(ptr: usize, index: u32): void;
+/** 1: each exit on this hart notes its time and the guest's interrupt lines in the Hart record (tracing); 0: none does. */
+export declare function noteExits(on: u32): void;
 /** Stops this hart for good. */
 export declare function park(): void;
 

@@ -12,6 +12,7 @@ import {
   giveUp,
   joinScheduling,
   makePools,
+  prepareTrace,
   startConsole,
   startTerminal,
 } from "./host/boot";
@@ -42,6 +43,7 @@ export function boot(hart: u64, fdt: u64): usize {
   if (!makePools(tree)) return giveUp("there is too little memory behind the hypervisor's image for its pools");
   if (findMemory(tree) != 0) return giveUp("the host's /memory is unusable");
   if (setUpInterrupts(tree) != 0) return giveUp("no PLIC, APLIC or APLIC with IMSIC that serves supervisor mode");
+  prepareTrace(tree);
   if (schedInit(hartCount()) != 0) return giveUp("the scheduler could not be set up");
   configureScheduling(tree);
   wallClockInit(tree);

@@ -16,4 +16,7 @@ export const FAULT_PC: u32 = offsetof<FaultFrame>("faultPc");
 export const FAULT_VALUE: u32 = offsetof<FaultFrame>("faultValue");
 export const HART_STACK_TOP: u32 = offsetof<Hart>("stackTop");
 export const HART_SBI_VALUE: u32 = offsetof<Hart>("sbiValue");
+export const HART_EXIT_TIME: u32 = offsetof<Hart>("exitTime");
+export const HART_EXIT_LINES: u32 = offsetof<Hart>("exitLines");
+export const HART_TRACE: u32 = offsetof<Hart>("trace");
 export const HART_INDEX: u32 = offsetof<Hart>("index");

@@ -6,7 +6,7 @@ export { FaultFrame } from "./riscv64/fault";
 /** Host timer and time: now(), setHostTimer(deadline), TIMER_OFF. */
 export { now, setHostTimer, TIMER_OFF } from "./riscv64/timer";
 /** Asks another hart to look at its queue and its vCPU's requests: kickHart(index). */
-export { kickHart } from "./riscv64/ipi";
+export { fenceHarts, kickHart } from "./riscv64/ipi";
 /** Host interrupt controllers, sources as the host tree numbers them. */
 export {
   claimHostInterrupt,
@@ -26,9 +26,16 @@ export { pendingInterrupts } from "./riscv64/interrupt";
 export { loadVcpu, unloadVcpu } from "./riscv64/switch";
 export { initContext, startHart, updateWaitTrap } from "./riscv64/start";
 /** Interrupts and requests into vCPUs. */
-export { applyRequests, interruptPending, vcpuRequest, vcpuTimerExpired } from "./riscv64/inject";
+export {
+  applyRequests,
+  interruptLines,
+  interruptPending,
+  linesRaised,
+  vcpuRequest,
+  vcpuTimerExpired,
+} from "./riscv64/inject";
 /** Stage 2. */
-export { addTables, mapStage2, newRoot, tablesFree, unmapStage2 } from "./riscv64/stage2";
+export { addTables, mapStage2, newRoot, stage2Levels, tablesFree, tablesTotal, unmapStage2 } from "./riscv64/stage2";
 /** Host facts and per-hart set-up. */
 export { probeHost, setUpHart, timebaseFrequency } from "./riscv64/host";
 export { setHostIsa } from "./riscv64/isa";

@@ -1,30 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 // Exits by kind: what each is called, how often each vCPU had it, and the last few in order for its crash record.
 // Counted in trap context with a handful of instructions.
+import {
+  EXIT_ACCESS_FAULT,
+  EXIT_EXTERNAL_INTERRUPT,
+  EXIT_FP,
+  EXIT_ILLEGAL,
+  EXIT_IPI,
+  EXIT_MMIO_LOAD,
+  EXIT_MMIO_STORE,
+  EXIT_PAGE,
+  EXIT_SBI_BASE,
+  EXIT_SBI_CONSOLE,
+  EXIT_SBI_FENCE,
+  EXIT_SBI_HSM,
+  EXIT_SBI_IPI,
+  EXIT_SBI_OTHER,
+  EXIT_SBI_RESET,
+  EXIT_SBI_TIMER,
+  EXIT_TIMER_INTERRUPT,
+  EXIT_WFI,
+  EXIT_YIELD,
+} from "./exit-kinds";
 import { Vcpu } from "./vcpu";
 
-export const EXIT_SBI_BASE: u32 = 0;
-export const EXIT_SBI_TIMER: u32 = 1;
-export const EXIT_SBI_IPI: u32 = 2;
-export const EXIT_SBI_FENCE: u32 = 3;
-export const EXIT_SBI_HSM: u32 = 4;
-export const EXIT_SBI_RESET: u32 = 5;
-export const EXIT_SBI_CONSOLE: u32 = 6;
-export const EXIT_SBI_OTHER: u32 = 7;
-export const EXIT_MMIO_LOAD: u32 = 8;
-export const EXIT_MMIO_STORE: u32 = 9;
-export const EXIT_PAGE: u32 = 10;
-export const EXIT_WFI: u32 = 11;
-export const EXIT_FP: u32 = 12;
-export const EXIT_ILLEGAL: u32 = 13;
-export const EXIT_ACCESS_FAULT: u32 = 14;
-export const EXIT_TIMER_INTERRUPT: u32 = 15;
-export const EXIT_IPI: u32 = 16;
-export const EXIT_EXTERNAL_INTERRUPT: u32 = 17;
-/** A vCPU in a spin lock lets others go first (WRS). */
-export const EXIT_YIELD: u32 = 18;
-export const EXIT_OTHER: u32 = 19;
-export const EXIT_KINDS: u32 = 20;
+export * from "./exit-kinds";
 
 /** Bytes of the 64 exits remembered per vCPU; a power of two. */
 export const TRAIL_BYTES: u32 = 2048;
@@ -39,7 +39,8 @@ export class TrailEntry {
   /** The SBI function; of other kinds it means nothing. */
   func: u64 = 0;
   kind: u32 = 0;
-  pad: u32 = 0;
+  /** 1 once the trace has it (trace/run.ts). */
+  traced: u32 = 0;
 }
 
 /** Counts an exit and remembers what it was about. */
@@ -65,8 +66,15 @@ export function remember(vcpu: Vcpu, kind: u32, pc: u64, detail: u64): TrailEntr
   const entry = changetype<TrailEntry>(at);
   entry.pc = pc;
   entry.detail = detail;
-  entry.kind = kind;
+  // Kind, and not traced, in one store.
+  store<u64>(at, kind, offsetof<TrailEntry>("kind"));
   return entry;
+}
+
+/** The newest exit that it remembers. */
+export function lastExit(vcpu: Vcpu): TrailEntry {
+  const start = vcpu.trail & ~(<usize>TRAIL_BYTES - 1);
+  return changetype<TrailEntry>(start + ((vcpu.trail - offsetof<TrailEntry>()) & (<usize>TRAIL_BYTES - 1)));
 }
 
 /** How often the vCPU had exits of that kind. */

@@ -27,6 +27,7 @@ import {
 } from "./guest";
 import { clearGuest, giveGuestMemory, mapGuestMemory, takeGuestMemory } from "./memory";
 import { Description } from "./description";
+import { traceGuest } from "../trace/events";
 import { loadAndStart } from "./load";
 import { guestByIndex, guestCount } from "./table";
 import { HSM_STARTED, HSM_STOPPED, HSM_SUSPENDED, REQUEST_LEAVE, Vcpu } from "./vcpu";
@@ -85,6 +86,7 @@ export function guestResume(guest: Guest): i32 {
   const status: i32 = guest.state == GUEST_PAUSED && guest.wanted == 0 ? Status.Ok : Status.Invalid;
   if (status == Status.Ok) {
     guest.state = GUEST_RUNNING;
+    traceGuest(guest);
     for (let i: u32 = 0; i < guest.vcpuCount; i++) {
       const hsm = vcpuAt(guest, i).hsm;
       if (hsm == HSM_STARTED || hsm == HSM_SUSPENDED) schedStart(vcpuAt(guest, i));
@@ -173,6 +175,7 @@ function advance(guest: Guest): u32 {
 function settle(guest: Guest, state: u32): void {
   acquire(guest.lock);
   guest.state = state;
+  traceGuest(guest);
   guest.wanted = 0;
   release(guest.lock);
 }

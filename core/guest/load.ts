@@ -5,6 +5,7 @@ import { now } from "../arch/seam";
 import { print, printText } from "../lib/print";
 import { acquire, release } from "../lib/lock";
 import { Status } from "../lib/status";
+import { traceGuest } from "../trace/events";
 import { startVcpu } from "./power";
 import { Description } from "./description";
 import { Guest, GUEST_RUNNING, GUEST_SHUTDOWN } from "./guest";
@@ -63,6 +64,7 @@ export function loadAndStart(guest: Guest, first: u32): i32 {
   } else {
     guest.state = GUEST_SHUTDOWN;
   }
+  traceGuest(guest);
   release(guest.lock);
   if (status != Status.Ok) sayWhy(guest, status);
   return status;

@@ -1,13 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // The loop of a hart: an exit comes in, it is dealt with, and a context goes out. The common path is the three
 // lines of `runHart`; everything else happens only when the scheduler or another hart asks for it. Trap context.
-import { applyRequests, handleExit, loadVcpu, pendingInterrupts, unloadVcpu, updateWaitTrap } from "../arch/seam";
+import {
+  applyRequests,
+  handleExit,
+  interruptLines,
+  loadVcpu,
+  now,
+  pendingInterrupts,
+  unloadVcpu,
+  updateWaitTrap,
+} from "../arch/seam";
 import * as hw from "../hw";
 import { Hart, thisHart } from "../host/hart";
 import { machineStopped } from "../host/panic";
 import { KIND_WORKER } from "../sched/entity";
 import { needsReschedule, schedNext, schedStop, schedWake } from "../sched/sched";
 import { Worker, workerRun } from "../sched/worker";
+import { mustReschedule, traceArm, traceFollow } from "../trace/control";
+import { traceEnter, traceExit, traceInjected, traceSwitch, traceWorker } from "../trace/run";
 import { contain } from "./contain";
 import { vcpuHasLeft } from "./lifecycle";
 import { endSuspend, resetVcpu } from "./power";
@@ -23,7 +34,14 @@ const ALL_REGISTERS: usize = 1;
 export function runHart(context: usize): usize {
   if (context <= FAULT) return wake(context);
   const changed = handleExit(changetype<Vcpu>(context));
-  return needsReschedule() ? next(thisHart()) : context | changed;
+  return needsReschedule() ? attend(context | changed) : context | changed;
+}
+
+/** The exit is dealt with; the hart is traced, or was asked to look who is next. */
+function attend(entered: usize): usize {
+  const hart = thisHart();
+  if (hart.tracing) traceExit(changetype<Vcpu>(entered & ~ALL_REGISTERS), hart);
+  return mustReschedule(hart) ? next(hart) : entered;
 }
 
 /** No guest was interrupted: an idle hart has an interrupt, or the hypervisor itself faulted. */
@@ -39,23 +57,32 @@ export function next(hart: Hart): usize {
   if (machineStopped()) hw.park();
   hart.ownWork = 1;
   const entered = choose(hart);
+  if (hart.tracing) traceArm(hart);
   hart.ownWork = 0;
   return entered;
 }
 
 function choose(hart: Hart): usize {
   while (true) {
+    traceFollow(hart);
     const entity = schedNext();
+    if (hart.tracing) traceSwitch(entity, hart);
     if (changetype<usize>(entity) == 0) {
       if (hart.loaded) leaveHart(changetype<Vcpu>(hart.loaded), hart);
       if (!needsReschedule()) return 0;
     } else if (entity.kind == KIND_WORKER) {
-      workerRun(changetype<Worker>(changetype<usize>(entity)));
-      hart.workingFor = 0;
+      runWorker(changetype<Worker>(changetype<usize>(entity)), hart);
     } else if (prepare(changetype<Vcpu>(changetype<usize>(entity)), hart)) {
       return changetype<usize>(entity) | ALL_REGISTERS;
     }
   }
+}
+
+function runWorker(worker: Worker, hart: Hart): void {
+  const began = hart.tracing ? now() : 0;
+  workerRun(worker);
+  if (hart.tracing) traceWorker(worker, hart, began);
+  hart.workingFor = 0;
 }
 
 /** Brings the vCPU's state here and does what was asked of it; false if it must not run. */
@@ -68,7 +95,9 @@ function prepare(vcpu: Vcpu, hart: Hart): bool {
     if (hart.loaded) leaveHart(changetype<Vcpu>(hart.loaded), hart);
     loadVcpu(vcpu, hart);
   }
+  if (hart.tracing) hart.exitLines = interruptLines();
   const requests = applyRequests(vcpu);
+  if (hart.tracing) traceInjected(vcpu, hart);
   if (requests & REQUEST_LEAVE) {
     schedStop(vcpu);
     leaveHart(vcpu, hart);
@@ -76,6 +105,7 @@ function prepare(vcpu: Vcpu, hart: Hart): bool {
   }
   endSuspend(vcpu);
   updateWaitTrap(hart);
+  if (hart.tracing) traceEnter(vcpu, hart);
   return true;
 }
 

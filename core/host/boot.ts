@@ -2,19 +2,21 @@
 // The steps of boot that are about the host: console, device tree, pools, this hart's place in the scheduler.
 // core/main.ts has their order. Boot context.
 import { addTables, hostIrqInitHart } from "../arch/seam";
-import { fdtCheck, fdtChild, fdtCompatible, fdtFind, fdtSibling, fdtU64 } from "../fdt/read";
+import { fdtCheck, fdtChild, fdtCompatible, fdtFind, fdtSibling, fdtU32, fdtU64 } from "../fdt/read";
 import { treeInit } from "../guest/tree";
 import * as hw from "../hw";
 import { lifecycleInit } from "../guest/lifecycle";
 import { print, printDec, printHex, printInit, printText } from "../lib/print";
 import { Status } from "../lib/status";
 import { allocate, arenaGrow } from "../mem/arena";
-import { linkFind, linkStart } from "../mgmt/link";
 import { terminalInit } from "../mgmt/terminal";
 import { schedConfigure } from "../sched/sched";
 import { Worker } from "../sched/worker";
+import { traceEnable } from "../trace/control";
+import { TRACE_ARENA, traceInit } from "../trace/ring";
 import { ticksPerSecond } from "./clock";
 import { thisHart } from "./hart";
+import { hartCount } from "./harts";
 import { startMux } from "./mux";
 import { outputFinish, outputInit, showLine } from "./output";
 import { findSerial, SerialInfo } from "./serial-find";
@@ -72,17 +74,16 @@ export function copyTree(hpa: u64): usize {
   return 0;
 }
 
-/** Takes over the UART that /chosen names (without one firmware's console goes on), and finds the management channel. */
+/** Takes over the UART that /chosen names; without one firmware's console goes on. */
 export function startTerminal(tree: usize): void {
   const info = changetype<SerialInfo>(serial);
   if (findSerial(tree, info) == Status.Ok) serialInit(info);
-  arenaGrow(linkFind(tree));
 }
 
 /** Grows linear memory by what the guests in the tree will need. False: the host has no room for it. */
 export function makePools(tree: usize): bool {
   const guests = guestNodes(tree);
-  if (!arenaGrow(BASE_ARENA + guests * (GUEST_ARENA + GUEST_TABLES * 4096))) return false;
+  if (!arenaGrow(BASE_ARENA + hartCount() * TRACE_ARENA + guests * (GUEST_ARENA + GUEST_TABLES * 4096))) return false;
   treeInit();
   return addTables(guests * GUEST_TABLES) == Status.Ok;
 }
@@ -104,6 +105,13 @@ export function configureScheduling(tree: usize): void {
   schedConfigure((ticksPerSecond() * NORMAL_SLICE) / 1_000_000, FLOOR_PERCENT);
 }
 
+/** Makes room for the trace, and switches on the kinds that `typeone,trace` in /chosen names, from the beginning. */
+export function prepareTrace(tree: usize): void {
+  traceInit(hartCount());
+  const chosen = fdtFind(tree, "/chosen");
+  if (chosen) traceEnable(fdtU32(tree, chosen, "typeone,trace", 0));
+}
+
 /** This hart takes interrupts and work from now on. The boot hart (with a tree) starts what serves people, too. */
 export function joinScheduling(tree: usize): void {
   hostIrqInitHart();
@@ -114,7 +122,6 @@ export function joinScheduling(tree: usize): void {
   if (worker) lifecycleInit(changetype<Worker>(worker));
   if (startMux(info.irq, info.trigger) != Status.Ok) print("no interrupt for the UART: input is not read\n");
   terminalInit();
-  if (linkStart(info.hpa != 0 && info.irq != 0 ? 1 : 0) != Status.Ok) print("the management channel does not start\n");
 }
 
 /** Boot cannot go on: says what is wrong and stops this hart. */

@@ -15,6 +15,7 @@ import { Lock } from "../lib/lock";
 import { Ring, ringCount, ringFree, ringInit, ringPut, ringPutOver, ringTake } from "../lib/ring";
 import { MAX_GUESTS } from "../limits";
 import { ticksPerSecond } from "./clock";
+import { traceConsole } from "../trace/events";
 import { lineByte } from "./console-line";
 import {
   beginLine,
@@ -174,12 +175,14 @@ export function onConsole(console: Console, tell: u32): void {
 export function consoleGuestOutput(console: Console): void {
   const tx = console.tx;
   const wasTight = ringFree(tx) < 16;
+  const before = ringCount(tx);
   lockConsole();
   console.lost += tx.dropped;
   tx.dropped = 0;
   if (outputFocus() == console.number) moveRaw(console);
   else if (outputFocus() == FOCUS_HOST) moveLines(console);
   else moveAside(console);
+  traceConsole(console.number, 0, before - ringCount(tx));
   const waits = ringCount(tx) != 0 || (outputFocus() == console.number && ringCount(console.scroll) != 0);
   const pump = waits && console.waiting == 0 ? onWait : 0;
   console.waiting = waits ? 1 : 0;
@@ -191,6 +194,7 @@ export function consoleGuestOutput(console: Console): void {
 
 /** A byte from the person to the guest; its owner's lock is held. */
 export function consoleGuestInput(console: Console, byte: u32): void {
+  traceConsole(console.number, 1, 1);
   if (ringPut(console.rx, byte) == 0) console.refused += 1;
   if (console.tell != 0) call_indirect<void>(console.tell, console.owner, CONSOLE_RECEIVED);
 }

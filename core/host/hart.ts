@@ -6,6 +6,11 @@ import { FaultFrame } from "../arch/seam";
 
 export { MAX_HARTS } from "../limits";
 
+// ---- reschedule
+export const RESCHEDULE: u32 = 1;
+/** Every exit of this hart is to be traced: it costs untraced exits nothing to look for both at once. */
+export const TRACED: u32 = 2;
+
 @unmanaged
 export class Hart extends FaultFrame {
   // ---- Known to assembly and the shim.
@@ -34,7 +39,7 @@ export class Hart extends FaultFrame {
   timerSet: u64 = 0;
   /** When the running entity must give way; all ones means never (tickless). */
   sliceEnd: u64 = 0;
-  /** Set, atomically and by any hart, when this hart must call schedNext before it enters a guest again. */
+  /** Atomically, by any hart: RESCHEDULE when this hart must call schedNext before it enters a guest again. TRACED: below. */
   reschedule: u32 = 0;
   /** 1 while something else waits for this hart; set under its queue's lock, by any hart. */
   contended: u32 = 0;
@@ -42,7 +47,8 @@ export class Hart extends FaultFrame {
   workingFor: usize = 0;
   /** 1 while this hart does work of its own (a host interrupt, scheduling): a fault then is no guest's. */
   ownWork: u32 = 0;
-  hartPad2: u32 = 0;
+  /** Mask of the kinds of records that this hart writes now (trace/control.ts). */
+  tracing: u32 = 0;
   /** 1 while a fault of the hypervisor is being contained; a second one then stops the machine. */
   containing: u32 = 0;
   // ---- Counters.
@@ -50,6 +56,16 @@ export class Hart extends FaultFrame {
   timerInterrupts: u64 = 0;
   externalInterrupts: u64 = 0;
   idleTime: u64 = 0;
+
+  /** Its ring of trace records (trace/ring.ts), 0 if none. */
+  trace: usize = 0;
+  tracePad: u32 = 0;
+
+  // ---- Written by assembly at an exit, only while exits are traced (hw.noteExits).
+  /** When it happened, in timer ticks. */
+  exitTime: u64 = 0;
+  /** Interrupt lines into the guest, as the architecture has them. */
+  exitLines: u64 = 0;
 }
 
 /** The record of the hart that executes this. */

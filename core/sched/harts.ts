@@ -4,7 +4,7 @@
 // @lock none: the sets are words that only atomics touch.
 import * as hw from "../hw";
 import { kickHart } from "../arch/seam";
-import { Hart, thisHart } from "../host/hart";
+import { Hart, RESCHEDULE, thisHart } from "../host/hart";
 import { hartByIndex } from "../host/harts";
 import { Entity, POLICY_PINNED } from "./entity";
 
@@ -38,8 +38,8 @@ export function eligible(entity: Entity): u32 {
 
 /** Makes hart `index` call schedNext before it enters a guest again; at most one interrupt until it has. */
 export function askHart(index: u32): void {
-  const before = hw.atomicSwap(changetype<usize>(hartByIndex(index)) + offsetof<Hart>("reschedule"), 1);
-  if (before == 0 && index != thisHart().index) kickHart(index);
+  const before = hw.atomicSwap(changetype<usize>(hartByIndex(index)) + offsetof<Hart>("reschedule"), RESCHEDULE);
+  if ((before & RESCHEDULE) == 0 && index != thisHart().index) kickHart(index);
 }
 
 /** Counts vCPUs that are started (`by` 1) or stopped (-1); when they come to outnumber the harts, every hart looks. */

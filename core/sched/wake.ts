@@ -24,6 +24,7 @@ import { entityAt } from "./list";
 import { monotonicDue } from "./monotonic";
 import { policyCharge, policyDequeue, policyEnqueue, policyLeave, policySliceEnd, preempts } from "./policy";
 import { lockHome, queueOf, rehome, RunQueue } from "./queue";
+import { traceWake } from "../trace/events";
 
 /** Something happened that the entity must look at: it becomes ready if it is blocked, or will not block next. */
 export function schedWake(entity: Entity): void {
@@ -121,6 +122,7 @@ function arrive(queue: RunQueue, entity: Entity, at: u64): u32 {
   if (runs) policyCharge(queue, running, at);
   entity.state = STATE_READY;
   entity.readySince = at;
+  if (thisHart().tracing) traceWake(entity, queue.hart);
   policyEnqueue(queue, entity, at);
   if (entity.place != PLACE_QUEUED) return 0;
   if (hart.current == 0) leaveSet(HARTS_IDLE, queue.hart);

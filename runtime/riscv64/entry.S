@@ -85,6 +85,7 @@ turn_on_translation:
 trap_entry:
   csrrw a0, sscratch, a0
   beqz a0, from_hypervisor
+save_guest:
   sd x1, CONTEXT_X1 + 0(a0)
   sd x2, CONTEXT_X1 + 8(a0)
   sd x3, CONTEXT_X1 + 16(a0)
@@ -176,6 +177,23 @@ idle:
   li a0, 0
   call handle_trap
   j enter
+
+// stvec while exits are traced (hw.noteExits): when it happened and the interrupts pending in the guest, then as above.
+.balign 4
+.globl traced_entry
+traced_entry:
+  csrrw a0, sscratch, a0
+  beqz a0, from_hypervisor
+  sd x5, CONTEXT_X1 + 32(a0)
+  sd x6, CONTEXT_X1 + 40(a0)
+  ld t0, CONTEXT_HART(a0)
+  rdtime t1
+  sd t1, HART_EXIT_TIME(t0)
+  csrr t1, hvip
+  sd t1, HART_EXIT_LINES(t0)
+  ld x5, CONTEXT_X1 + 32(a0)
+  ld x6, CONTEXT_X1 + 40(a0)
+  j save_guest
 
 // ---- The hypervisor itself trapped (a0 = 0, its a0 is in sscratch). An access that may fault has its address in
 // .fixups: skip that one instruction. Anything else is recorded and handed to `trap` on a fresh stack.

@@ -29,12 +29,15 @@ IMPORT(u64, csrProbe, u32 csr, u64 absent) {
 
 // ---- This hart
 IMPORT(u32, hart) { return (u32)this_hart(); }
-extern char trap_entry[];
+extern char trap_entry[], traced_entry[];
 IMPORT(void, setHart, u32 record, u32 index) {
   __asm__ volatile("mv tp, %0" : : "r"((u64)record));
   *(volatile u64*)(AT(record) + HART_STACK_TOP) = STACKS_VA + (u64)STACK_STRIDE * index + STACK_TOP;
   *(volatile u32*)(AT(record) + HART_INDEX) = index;
   __asm__ volatile("csrw stvec, %0" : : "r"(trap_entry) : "memory");
+}
+IMPORT(void, noteExits, u32 on) {
+  __asm__ volatile("csrw stvec, %0" : : "r"(on ? traced_entry : trap_entry) : "memory");
 }
 IMPORT(void, park) {
   __asm__ volatile("csrw sie, zero" ::: "memory");

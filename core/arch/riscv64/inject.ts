@@ -84,6 +84,19 @@ export function interruptPending(): bool {
   return (hw.csrRead(CSR_VSIP) & hw.csrRead(CSR_VSIE)) != 0;
 }
 
+/** Interrupt lines into the vCPU on this hart, as the architecture has them. */
+export function interruptLines(): u64 {
+  return hw.csrRead(CSR_HVIP);
+}
+
+/** REQUEST_SOFT, REQUEST_TIMER and REQUEST_EXTERNAL for the lines that have come up since they were `before`. */
+export function linesRaised(before: u64): u32 {
+  const raised = hw.csrRead(CSR_HVIP) & ~before;
+  let bits: u32 = raised & HVIP_VSSIP ? REQUEST_SOFT : 0;
+  if (raised & HVIP_VSTIP) bits |= REQUEST_TIMER;
+  return raised & HVIP_VSEIP ? bits | REQUEST_EXTERNAL : bits;
+}
+
 /** Delivers an exception to the vCPU on this hart as its own hardware would. @spec priv §21.2.11, §12.1.1 */
 export function raiseException(vcpu: Vcpu, cause: u64, value: u64): void {
   const status = hw.csrRead(CSR_VSSTATUS);

@@ -2,6 +2,7 @@
 // The way into the core and out of it again: what assembly does around boot, secondary and trap. It instantiates the
 // core, gives it its imports, records faults in the Hart record and calls `trap` again, and enters what comes back.
 import type { CoreModule, Offsets } from "./core-module.ts";
+import { CSR } from "./csr.ts";
 import { CoreFault, FAULT_BREAKPOINT, MachinePanic, Violation } from "./faults.ts";
 import { firmwareCall, type SbiAnswer } from "./firmware.ts";
 import { type GuestWorld, resume, wordAtPc } from "./guest/step.ts";
@@ -129,6 +130,14 @@ export class CallGate implements HardwareView {
     this.#machine.trace.countExit(kind === "trap" ? "idle" : kind, this.importCount - before.imports);
     // Bit 0 only tells assembly to load every register, which here are in memory anyway.
     if (context !== null) this.#leave(hart, context & ~1);
+  }
+
+  /** As traced_entry in entry.S. */
+  noteExit(hart: SimHart): void {
+    if (!hart.notesExits) return;
+    const at = (name: string): number => hart.record + (this.offsets[name] ?? 0);
+    this.view().setBigUint64(at("HART_EXIT_TIME"), this.now(), true);
+    this.view().setBigUint64(at("HART_EXIT_LINES"), hart.csrs.read(CSR.hvip), true);
   }
 
   #call(hart: SimHart, run: () => number): number | null {

@@ -104,6 +104,9 @@ function hartImports(machine: HardwareView): Record<string, Import> {
       machine.current.record = ptr >>> 0;
       machine.view().setUint32((ptr >>> 0) + (machine.offsets["HART_INDEX"] ?? 0), index, true);
     },
+    noteExits: (on: number) => {
+      machine.current.notesExits = on !== 0;
+    },
     park: () => {
       machine.current.mode = "parked";
       throw new Parked();

@@ -196,6 +196,7 @@ export class Machine {
     vcpu.exits++;
     vcpu.hart = -1;
     enterHs(hart, trap, vcpu.registers.pc);
+    this.gate.noteExit(hart);
     this.gate.enter(hart, "trap", [hart.context], exitKind(vcpu, trap));
   }
 

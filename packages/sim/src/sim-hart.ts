@@ -23,6 +23,8 @@ export class SimHart {
   record = 0;
   /** Context that runs here; 0 when none does. */
   context = 0;
+  /** Exits leave their time and the guest's interrupt lines in the record (hw.noteExits). */
+  notesExits = false;
   /** HSM's opaque argument of the pending start. */
   opaque = 0n;
   /** Firmware's timer, where there is no Sstc. */

@@ -55,6 +55,7 @@ const APART: readonly string[] = [
   "core/arch/riscv64/vsbi/hsm/hartStop",
   "core/arch/riscv64/vsbi/hsm/hartSuspend",
   "core/guest/run/wake",
+  "core/guest/run/attend",
   "core/guest/run/next",
   "core/guest/run/choose",
   "core/arch/riscv64/trap/otherExit",
