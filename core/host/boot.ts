@@ -9,6 +9,7 @@ import { lifecycleInit } from "../guest/lifecycle";
 import { print, printDec, printHex, printInit, printText } from "../lib/print";
 import { Status } from "../lib/status";
 import { allocate, arenaGrow } from "../mem/arena";
+import { linkFind, linkStart } from "../mgmt/link";
 import { terminalInit } from "../mgmt/terminal";
 import { schedConfigure } from "../sched/sched";
 import { Worker } from "../sched/worker";
@@ -74,10 +75,11 @@ export function copyTree(hpa: u64): usize {
   return 0;
 }
 
-/** Takes over the UART that /chosen names; without one firmware's console goes on. */
+/** Takes over the UART that /chosen names (without one firmware's console goes on), and finds the management channel. */
 export function startTerminal(tree: usize): void {
   const info = changetype<SerialInfo>(serial);
   if (findSerial(tree, info) == Status.Ok) serialInit(info);
+  arenaGrow(linkFind(tree));
 }
 
 /** Grows linear memory by what the guests in the tree will need. False: the host has no room for it. */
@@ -122,6 +124,7 @@ export function joinScheduling(tree: usize): void {
   if (worker) lifecycleInit(changetype<Worker>(worker));
   if (startMux(info.irq, info.trigger) != Status.Ok) print("no interrupt for the UART: input is not read\n");
   terminalInit();
+  if (linkStart(info.hpa != 0 && info.irq != 0 ? 1 : 0) != Status.Ok) print("the management channel does not start\n");
 }
 
 /** Boot cannot go on: says what is wrong and stops this hart. */
