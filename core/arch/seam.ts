@@ -6,7 +6,7 @@ export { FaultFrame } from "./riscv64/fault";
 /** Host timer and time: now(), setHostTimer(deadline), TIMER_OFF. */
 export { now, setHostTimer, TIMER_OFF } from "./riscv64/timer";
 /** Asks another hart to look at its queue and its vCPU's requests: kickHart(index). */
-export { fenceHarts, kickHart } from "./riscv64/ipi";
+export { kickHart } from "./riscv64/ipi";
 /** Host interrupt controllers, sources as the host tree numbers them. */
 export {
   claimHostInterrupt,
@@ -35,7 +35,7 @@ export {
   vcpuTimerExpired,
 } from "./riscv64/inject";
 /** Stage 2. */
-export { addTables, mapStage2, newRoot, stage2Levels, tablesFree, tablesTotal, unmapStage2 } from "./riscv64/stage2";
+export { addTables, mapStage2, newRoot, tablesFree, unmapStage2 } from "./riscv64/stage2";
 /** Host facts and per-hart set-up. */
 export { probeHost, setUpHart, timebaseFrequency } from "./riscv64/host";
 export { setHostIsa } from "./riscv64/isa";
