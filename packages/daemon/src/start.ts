@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// Starts a host: gets its parts (hypervisor, Debian's files, boot image), writes what QEMU is to be started with, and
+// leaves the rest to a background process of its own. Everything that takes long is done here, where the person who
+// started it sees the progress.
+import { rm } from "node:fs/promises";
+import type { Host, System } from "@typeone/config";
+import { guestSpec, hostProperties, machineOptions } from "@typeone/config";
+import {
+  composeBoot,
+  ensureTools,
+  findQemu,
+  formatBytes,
+  type GuestSpec,
+  inStep,
+  messageOf,
+  type Progress,
+  silentProgress,
+  StepError,
+} from "@typeone/host";
+import { HostClient } from "./client.ts";
+import { awaitDaemon, spawnDaemon } from "./connect.ts";
+import { debianFiles, needsDebian, resolveGuest } from "./debian.ts";
+import { ApiError } from "./errors.ts";
+import { isAlive } from "./process-id.ts";
+import { DEFAULT_HOST, type HostPaths, hostPaths, makeRunDir } from "./run-dir.ts";
+import { type Plan, readJsonFile, stateSchema, writeJsonFile } from "./state.ts";
+
+export interface StartOptions {
+  readonly system: System;
+  /** The host's name; "default" when absent. */
+  readonly name?: string;
+  /** The hypervisor's ELF or flat Image; built when absent. */
+  readonly hypervisor?: string;
+  readonly progress?: Progress;
+  /** Until the hypervisor answers; 120 s when absent. */
+  readonly timeoutMs?: number;
+}
+
+const START_MS = 120_000;
+
+/** Starts the host and answers a client of it as soon as its hypervisor answers. It goes on when we end. */
+export async function startHost(options: StartOptions): Promise<HostClient> {
+  const { system, progress = silentProgress } = options;
+  const paths = hostPaths(options.name ?? DEFAULT_HOST);
+  await makeRunDir(paths);
+  const running = await readJsonFile(paths.state, stateSchema);
+  if (running && isAlive(running.qemu)) {
+    const message = `a host named ${paths.name} is running already (${running.file})`;
+    throw new ApiError({ code: "exists", message, fix: "stop it with: typeone stop, or start with --host NAME" });
+  }
+  const plan = await makePlan(paths, options);
+  await Promise.all([paths.state, paths.ended].map((file) => rm(file, { force: true })));
+  await writeJsonFile(paths.plan, plan);
+  return inStep(progress, `start host ${paths.name}`, async (step) => {
+    const timeoutMs = options.timeoutMs ?? START_MS;
+    await awaitDaemon(paths, spawnDaemon(paths), timeoutMs);
+    const client = new HostClient(paths.name, paths.api);
+    const { guests, harts } = await client.host();
+    step.done(`${system.host.machine}, ${harts} harts, ${guests} guests`);
+    return client;
+  });
+}
+
+async function makePlan(
+  paths: HostPaths,
+  { system, hypervisor, progress = silentProgress }: StartOptions,
+): Promise<Plan> {
+  const guests = system.guests.filter((guest) => guest.autostart);
+  if (hypervisor === undefined || guests.some(needsDebian)) await ensureTools(progress);
+  const debian = guests.some(needsDebian) ? await debianFiles(progress) : undefined;
+  const image = hypervisor ?? (await build(progress));
+  const specs = await Promise.all(
+    guests.map(async (guest) => guestSpec(...(await resolveGuest(guest, paths.boot, debian)))),
+  );
+  const boot = await inStep(progress, "compose the boot image", async (step) => {
+    const composed = await compose(paths, { host: system.host, specs, image });
+    step.done(`${specs.length} guests on a host of ${formatBytes(system.host.memoryBytes)}`);
+    return composed;
+  });
+  return { version: 1, name: paths.name, file: system.file, qemu: await findQemu(), args: [...boot.args] };
+}
+
+interface Parts {
+  readonly host: Host;
+  readonly specs: readonly GuestSpec[];
+  readonly image: string;
+}
+
+function compose(paths: HostPaths, { host, specs, image }: Parts): ReturnType<typeof composeBoot> {
+  return composeBoot({
+    machine: { ...machineOptions(host), channel: { socket: paths.channel } },
+    guests: specs,
+    hypervisor: image,
+    outDir: paths.boot,
+    editTree: (tree) => tree.ensure("/chosen").assign(hostProperties(host)),
+  });
+}
+
+async function build(progress: Progress): Promise<string> {
+  const title = "build the hypervisor";
+  return inStep(progress, title, async (step) => {
+    try {
+      // Loaded only here: the compiler is large, and most of what runs needs none.
+      const { buildHypervisor } = await import("@typeone/toolchain");
+      const { elf, id } = await buildHypervisor();
+      step.done(id);
+      return elf;
+    } catch (error) {
+      throw new StepError({ step: title, why: messageOf(error) });
+    }
+  });
+}
