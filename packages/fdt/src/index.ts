@@ -9,3 +9,7 @@ export type { Reservation } from "./tree.ts";
 export { parse } from "./parse.ts";
 export { serialize } from "./serialize.ts";
 export { printDts } from "./dts.ts";
+export { parseDts, parseDtsWithPlaces } from "./dts-parse.ts";
+export type { DtsOptions, ParsedDts } from "./dts-parse.ts";
+export { DtsError } from "./dts-scan.ts";
+export type { DtsPlace } from "./dts-scan.ts";
