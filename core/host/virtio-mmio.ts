@@ -161,7 +161,9 @@ export function queueNotify(queue: Queue): void {
 /** The next buffer that the device is done with, its length in queue.length; or QUEUE_EMPTY, or QUEUE_BROKEN. */
 export function queueTake(queue: Queue): i32 {
   // Flags and index of the used ring are one aligned word. @spec virtio §2.7.8
-  if (<u16>(hw.atomicLoad(queue.rings + USED) >> 16) == queue.used) return QUEUE_EMPTY;
+  const ahead = ((hw.atomicLoad(queue.rings + USED) >> 16) - queue.used) & 0xffff;
+  if (ahead == 0) return QUEUE_EMPTY;
+  if (ahead > <u32>popcnt<u32>(queue.given)) return QUEUE_BROKEN;
   hw.fence();
   const entry = queue.rings + USED + 4 + ((<usize>((<u32>queue.used) & (QUEUE_SIZE - 1))) << 3);
   const buffer = hw.atomicLoad(entry);

@@ -79,19 +79,20 @@ async function readOffsets(wasm: Uint8Array<ArrayBuffer>): Promise<Offsets> {
   return offsets;
 }
 
-let loaded: Promise<CoreModule> | null = null;
+const loaded = new Map<string, Promise<CoreModule>>();
 
-async function load(): Promise<CoreModule> {
+async function load(entry: string): Promise<CoreModule> {
   await mkdir(CACHE, { recursive: true });
   // TYPEONE_SIM_CORE pins a core that was compiled before, while its sources are being changed.
-  const hash = process.env["TYPEONE_SIM_CORE"] ?? (await hashSources("core/main.ts"));
-  const wasm = await compileOnce("core/main.ts", path.join(CACHE, `core-${hash}.wasm`));
+  const hash = process.env["TYPEONE_SIM_CORE"] ?? (await hashSources(entry));
+  const wasm = await compileOnce(entry, path.join(CACHE, `${path.basename(entry, ".ts")}-${hash}.wasm`));
   const offsets = await readOffsets(await compileOnce("runtime/offsets.ts", path.join(CACHE, `offsets-${hash}.wasm`)));
   return { module: await WebAssembly.compile(wasm), offsets, hash };
 }
 
-/** The whole core, compiled at most once per process. */
-export function loadCore(): Promise<CoreModule> {
-  loaded ??= load();
-  return loaded;
+/** The whole core, compiled at most once per process; from another entry if a test brings code of its own into it. */
+export function loadCore(entry = "core/main.ts"): Promise<CoreModule> {
+  const known = loaded.get(entry) ?? load(entry);
+  loaded.set(entry, known);
+  return known;
 }

@@ -6,6 +6,10 @@ import type { FullOptions } from "./options.ts";
 
 export const UART = 0x10000000;
 export const UART_IRQ = 10;
+/** Slots of virtio-mmio: the first is empty, the second has the console. */
+export const VIRTIO = [0x10001000, 0x10002000] as const;
+export const VIRTIO_SIZE = 0x1000;
+export const VIRTIO_IRQ = [1, 2] as const;
 export const PLIC = 0xc000000;
 export const PLIC_SIZE = 0x600000;
 export const APLIC_M = 0xc000000;
@@ -116,6 +120,17 @@ function aplicNodes(options: FullOptions): FdtNode[] {
   return [...nodes, imsic(IMSIC_S, PHANDLE.imsicS, 9), imsic(IMSIC_M, PHANDLE.imsicM, 11)];
 }
 
+function virtioNodes(options: FullOptions): FdtNode[] {
+  return VIRTIO.map((base, index) =>
+    node(`virtio_mmio@${base.toString(16)}`, {
+      interrupts: options.aia === "none" ? cells(VIRTIO_IRQ[index] as number) : cells(VIRTIO_IRQ[index] as number, 4),
+      "interrupt-parent": PHANDLE.controller,
+      reg: u64(base, VIRTIO_SIZE),
+      compatible: "virtio,mmio",
+    }),
+  );
+}
+
 /** The tree without domains. */
 export function hostTree(options: FullOptions): FdtTree {
   const tree = new FdtTree(
@@ -136,6 +151,7 @@ export function hostTree(options: FullOptions): FdtTree {
       reg: u64(UART, 0x100),
       compatible: "ns16550a",
     }),
+    ...(options.channel === "none" ? [] : virtioNodes(options)),
     node("test@100000", {
       phandle: 5,
       reg: u64(0x100000, 0x1000),

@@ -13,6 +13,8 @@ export type { InterruptHandler, Program, ProgramParts } from "./guest/cpu.ts";
 export * from "./guest/ops.ts";
 export { entryWord, kernelImage } from "./guest/encode.ts";
 export { decodeHgatp, readStage2, walkStage2 } from "./stage2.ts";
+export { HostVirtioConsole } from "./devices/virtio-console.ts";
+export type { DeviceMemory, Nonsense } from "./devices/virtio-console.ts";
 export { Ram } from "./ram.ts";
 export { seededRandom } from "./random.ts";
 export type { Random } from "./random.ts";

@@ -20,6 +20,7 @@ import { seededRandom, type Random } from "./random.ts";
 import { NEVER, SimHart } from "./sim-hart.ts";
 import { Trace } from "./trace.ts";
 import { enterHs, guestInterrupt, type GuestTrap, hostInterrupt, interruptTrap, isInterrupt } from "./trap.ts";
+import type { HostVirtioConsole } from "./devices/virtio-console.ts";
 import { type HostDevices, wireDevices } from "./wiring.ts";
 
 export interface RunLimits {
@@ -60,7 +61,7 @@ export class Machine {
     this.trace = new Trace(options.traceLength);
     const csrs: CsrOptions = { ...options, guestFiles: 0 };
     this.harts = options.hartIds.map((id, index) => new SimHart(index, BigInt(id), csrs, () => this.time));
-    this.devices = wireDevices(options, this.harts);
+    this.devices = wireDevices(options, this.harts, this.ram);
     this.tree = hostTree(options);
     const placed = placeDomains(options, this.ram, this.tree);
     this.guests = placed.guests;
@@ -83,7 +84,7 @@ export class Machine {
   }
 
   static async create(options: MachineOptions = {}): Promise<Machine> {
-    return new Machine(fullOptions(options), await loadCore());
+    return new Machine(fullOptions(options), await loadCore(options.core));
   }
 
   /** Host-physical range of firmware. */
@@ -93,6 +94,12 @@ export class Machine {
 
   get console(): string {
     return this.devices.uart.output;
+  }
+
+  /** The toolstack's end of the management channel's virtio console. */
+  get channel(): HostVirtioConsole {
+    if (!this.devices.channel) throw new Error('the machine has no channel; create it with channel: "modern"');
+    return this.devices.channel;
   }
 
   guest(name: string): GuestState {

@@ -45,6 +45,8 @@ export interface MachineOptions {
   /** Replaces the ISA string of the host's harts. */
   readonly isa?: string;
   readonly domains?: readonly DomainOptions[];
+  /** A virtio console for the management channel; "legacy" is one that no driver of ours takes. */
+  readonly channel?: "none" | "modern" | "legacy";
   /** Further properties of /chosen. */
   readonly chosen?: Readonly<Record<string, PropertyInput>>;
   readonly seed?: number;
@@ -55,12 +57,14 @@ export interface MachineOptions {
   readonly htinst?: "transformed" | "zero" | "random";
   /** Entries that the trace keeps; 0 turns it off. */
   readonly traceLength?: number;
+  /** Entry file of the core, when it is not core/main.ts. */
+  readonly core?: string;
   /** Replaces the finished host tree. */
   readonly tree?: Uint8Array;
 }
 
-export type FullOptions = Required<Omit<MachineOptions, "isa" | "hartIds" | "tree">> &
-  Pick<MachineOptions, "isa" | "tree"> & {
+export type FullOptions = Required<Omit<MachineOptions, "isa" | "hartIds" | "core" | "tree">> &
+  Pick<MachineOptions, "isa" | "core" | "tree"> & {
     readonly hartIds: readonly number[];
   };
 
@@ -80,6 +84,7 @@ export function fullOptions(options: MachineOptions): FullOptions {
     vmidBits: 14,
     stage2Modes: [8, 9, 10],
     domains: [],
+    channel: "none",
     chosen: {},
     seed: 1,
     interleave: 0,

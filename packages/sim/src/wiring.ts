@@ -6,7 +6,20 @@ import type { LineSetter, WireSink } from "./devices/device.ts";
 import { HostImsic } from "./devices/imsic.ts";
 import { HostPlic } from "./devices/plic.ts";
 import { HostUart } from "./devices/uart.ts";
-import { APLIC_S, APLIC_SIZE, IMSIC_S, PLIC, PLIC_SIZE, SOURCES, UART, UART_IRQ } from "./host-tree.ts";
+import { type DeviceMemory, emptyVirtioSlot, HostVirtioConsole } from "./devices/virtio-console.ts";
+import {
+  APLIC_S,
+  APLIC_SIZE,
+  IMSIC_S,
+  PLIC,
+  PLIC_SIZE,
+  SOURCES,
+  UART,
+  UART_IRQ,
+  VIRTIO,
+  VIRTIO_IRQ,
+  VIRTIO_SIZE,
+} from "./host-tree.ts";
 import type { FullOptions } from "./options.ts";
 import type { SimHart } from "./sim-hart.ts";
 
@@ -14,9 +27,11 @@ export interface HostDevices {
   readonly bus: DeviceBus;
   readonly uart: HostUart;
   readonly controller: WireSink;
+  /** The virtio console, when the machine has one. */
+  readonly channel: HostVirtioConsole | undefined;
 }
 
-export function wireDevices(options: FullOptions, harts: readonly SimHart[]): HostDevices {
+export function wireDevices(options: FullOptions, harts: readonly SimHart[], memory: DeviceMemory): HostDevices {
   const bus = new DeviceBus();
   const drive: LineSetter = (index, level) => {
     const hart = harts[index];
@@ -25,7 +40,17 @@ export function wireDevices(options: FullOptions, harts: readonly SimHart[]): Ho
   const controller = addController(options, harts, bus, drive);
   const uart = new HostUart((level) => controller.setLevel(UART_IRQ, level));
   bus.add({ name: "uart", base: UART, size: 0x100, widths: [1], device: uart });
-  return { bus, uart, controller };
+  const channel = options.channel === "none" ? undefined : addChannel(options, bus, controller, memory);
+  return { bus, uart, controller, channel };
+}
+
+function addChannel(options: FullOptions, bus: DeviceBus, wires: WireSink, memory: DeviceMemory): HostVirtioConsole {
+  const version = options.channel === "legacy" ? 1 : 2;
+  const channel = new HostVirtioConsole(memory, (level) => wires.setLevel(VIRTIO_IRQ[1], level), version);
+  const slot = { size: VIRTIO_SIZE, widths: [4] };
+  bus.add({ name: "virtio slot", base: VIRTIO[0], device: emptyVirtioSlot, ...slot });
+  bus.add({ name: "virtio console", base: VIRTIO[1], device: channel, ...slot });
+  return channel;
 }
 
 function addController(options: FullOptions, harts: readonly SimHart[], bus: DeviceBus, drive: LineSetter): WireSink {
