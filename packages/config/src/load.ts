@@ -136,7 +136,8 @@ async function checkSource(source: Source, options: LoadOptions): Promise<{ syst
     path: ["guests", index],
     settings,
   }));
-  problems.push(...(await checkSystem({ host: resolved, entries, reporter, look: options.look ?? "files" })));
+  const look = options.look ?? "files";
+  problems.push(...(await checkSystem({ host: resolved, entries, data: guestsIn(whole), reporter, look })));
   const fallback = toHost(hostSchema.parse({}));
   return { system: systemOf(source.file, resolved ?? fallback, entries), problems };
 }
@@ -161,14 +162,15 @@ function allParts({ host, guests }: z.output<typeof systemSchema>): Parts {
 
 /** The host and the guests that can be read by themselves; no host if it cannot. */
 function soundParts(data: unknown): Parts {
-  const { host, guests } = (typeof data === "object" && data !== null ? data : {}) as {
-    host?: unknown;
-    guests?: unknown;
-  };
-  const list: unknown[] = Array.isArray(guests) ? guests : [];
-  const sound = list.flatMap((guest, index): Sound[] => {
+  const host = typeof data === "object" && data !== null && "host" in data ? data.host : undefined;
+  const sound = guestsIn(data).flatMap((guest, index): Sound[] => {
     const parsed = guestSchema.safeParse(guest);
     return parsed.success ? [{ settings: parsed.data, index }] : [];
   });
   return { host: hostSchema.safeParse(host ?? {}).data, guests: sound };
+}
+
+function guestsIn(data: unknown): readonly unknown[] {
+  const guests: unknown = typeof data === "object" && data !== null && "guests" in data ? data.guests : undefined;
+  return Array.isArray(guests) ? (guests as unknown[]) : [];
 }

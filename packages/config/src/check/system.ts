@@ -5,6 +5,9 @@ import { type Finding, report, type Reporter } from "../issues.ts";
 import type { Path, Problem } from "../problem.ts";
 import type { guestSchema } from "../schema.ts";
 import type { Guest, Host } from "../system.ts";
+import { checkFiles } from "./files.ts";
+import { checkMemory } from "./memory.ts";
+import { checkScheduling } from "./scheduling.ts";
 
 /** A guest, where it stands in the file, and its settings as written. */
 export interface Entry {
@@ -17,6 +20,8 @@ export interface CheckInput {
   /** Undefined if the file's own could not be read. */
   readonly host: Host | undefined;
   readonly entries: readonly Entry[];
+  /** The guests as the file has them. */
+  readonly data: readonly unknown[];
   readonly reporter: Reporter;
   readonly look: "files" | "none";
 }
@@ -27,20 +32,26 @@ export type Say = (path: Path, finding: Finding) => void;
 export async function checkSystem(input: CheckInput): Promise<Problem[]> {
   const problems: Problem[] = [];
   const say: Say = (path, finding) => void problems.push(report(input.reporter, path, finding));
-  checkNames(input.entries, say);
+  const { host, entries } = input;
+  checkNames(input.data, say);
+  const sizes = input.look === "files" ? await checkFiles(entries, say) : new Map<string, number>();
+  if (host) {
+    checkMemory(host, entries, sizes, say);
+    checkScheduling(host, entries, say);
+  }
   return problems;
 }
 
-function checkNames(entries: readonly Entry[], say: Say): void {
+/** Also of guests that have other faults: `data` is the file's own list. */
+function checkNames(data: readonly unknown[], say: Say): void {
   const taken = new Set<string>();
-  for (const { guest, path } of entries) {
-    if (taken.has(guest.name)) {
-      say([...path, "name"], {
-        severity: "error",
-        message: `there is already a guest ${guest.name}`,
-        fix: "give it another name",
-      });
+  data.forEach((guest, index) => {
+    const name = typeof guest === "object" && guest !== null && "name" in guest ? guest.name : undefined;
+    if (typeof name !== "string") return;
+    if (taken.has(name)) {
+      const message = `there is already a guest ${name}`;
+      say(["guests", index, "name"], { severity: "error", message, fix: "give it another name" });
     }
-    taken.add(guest.name);
-  }
+    taken.add(name);
+  });
 }
