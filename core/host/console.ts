@@ -1,32 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
-// A guest's console: what it sent (tx), what it is to receive (rx), and what it sent while another console was shown
-// (scroll-back). A guest in focus goes to the host's UART raw. Otherwise its bytes wait in the scroll-back, and while
-// the host has the focus they are also shown as whole lines, `[name] text`, with control bytes escaped; nothing that a
-// guest sends is ever read as control. A console that floods is held back: its tx ring fills and its UART is not ready.
+// A guest's console: what it sent (tx), what it is to receive (rx), and the last 16 KiB that it sent (scroll-back), by
+// absolute positions. A person's screen follows the scroll-back (console-screen.ts): a guest in focus is shown raw, and
+// while the host has the focus guests are shown as whole lines, `[name] text`, with control bytes escaped; the toolstack
+// reads it (console-stream.ts). Nothing that a guest sends is ever read as control. A console that floods the screen, or
+// that the toolstack follows too slowly, is held back: its tx ring fills and its UART is not ready.
 //
-//   guest's UART ─► tx ─┬─ in focus ──────► output ring ─► host UART          guard of tx, rx: the guest's lock
-//                       └─ else ─► scroll-back (─► lines) ─ on focus ─►       guard of scroll-back: the console lock
+//   guest's UART ─► tx ─► scroll-back ─┬─► output ring ─► host UART       guard of tx, rx: the guest's lock
+//                                      └─► toolstack                      guard of scroll-back: the console lock
 //
 import { now } from "../arch/seam";
 import { allocate } from "../mem/arena";
-import { Limit, limitAvailable, limitInit, limitSpend, limitWhen } from "../lib/limit";
+import { Limit, limitAvailable, limitInit, limitWhen } from "../lib/limit";
 import { Line, lineInit } from "../lib/line";
 import { Lock } from "../lib/lock";
-import { Ring, ringCount, ringFree, ringInit, ringPut, ringPutOver, ringTake } from "../lib/ring";
+import { Ring, ringCount, ringFree, ringInit, ringPut } from "../lib/ring";
 import { MAX_GUESTS } from "../limits";
 import { ticksPerSecond } from "./clock";
 import { traceConsole } from "../trace/events";
-import { lineByte } from "./console-line";
+import { moveOutput } from "./console-screen";
 import {
   beginLine,
   endLine,
   FOCUS_HOST,
   lockConsole,
   outFlush,
-  outNumber,
-  outRaw,
   outputFocus,
-  outRoom,
   outText,
   setOutputFocus,
   unlockConsole,
@@ -40,10 +38,6 @@ export const CONSOLE_LINE: u32 = 160;
 const TX_SIZE: u32 = 4096;
 const RX_SIZE: u32 = 1024;
 const SCROLL_SIZE: u32 = 16384;
-/** Kept free in the output ring for the host's own lines. */
-const RESERVE: u32 = 2048;
-/** Most that one byte can add to the output: a full line of escaped bytes, its name, its end, and the prompt again. */
-const LINE_COST: u32 = 1200;
 /** What a guest may send to the shown console: this much at once, and so much per second. */
 const BURST: u32 = 65536;
 const BYTES_PER_SECOND: u64 = 262144;
@@ -52,6 +46,12 @@ const RESUME: u32 = 1024;
 
 @unmanaged
 export class Console {
+  /** Bytes that the guest sent, was sent, and sent without anybody having seen them. */
+  out: u64 = 0;
+  in: u64 = 0;
+  lost: u64 = 0;
+  /** Until when (host time) the toolstack follows it, if `followed`. */
+  followUntil: u64 = 0;
   tx: Ring = changetype<Ring>(0);
   rx: Ring = changetype<Ring>(0);
   scroll: Ring = changetype<Ring>(0);
@@ -73,8 +73,20 @@ export class Console {
   /** Positions in the scroll-back that the host's screen has shown as lines: from, and one past. */
   shownFrom: u32 = 0;
   shownTo: u32 = 0;
-  /** Bytes that the scroll-back gave up before anyone saw them. */
-  lost: u32 = 0;
+  /** One past what the screen has shown raw, and one past what it is done with as lines. */
+  rawTo: u32 = 0;
+  lineTo: u32 = 0;
+  /** Lost bytes, and bytes that only the toolstack saw, of which the screen was not told yet. */
+  untold: u32 = 0;
+  skipped: u32 = 0;
+  /** 1 while the toolstack reads it: nothing from `ackTo` on is given up. */
+  followed: u32 = 0;
+  ackTo: u32 = 0;
+  /** One past the newest byte that the toolstack was sent, and that it was told of. */
+  readTo: u32 = 0;
+  toldTo: u32 = 0;
+  /** Input bytes taken from the toolstack; never starts again. */
+  inputAt: u32 = 0;
   /** Input bytes that a full rx refused. */
   refused: u32 = 0;
 }
@@ -83,10 +95,17 @@ export class Console {
 const consoles: usize = memory.data(<i32>((MAX_GUESTS + 1) * sizeof<usize>()), 8);
 /** Table index of () => void: some console begins to wait for room or tokens. */
 let onWait: u32 = 0;
+/** Table index of () => void: some console has new bytes. */
+let onNews: u32 = 0;
 
 /** Boot: whom to call when a console begins to wait. */
 export function onConsoleWait(call: u32): void {
   onWait = call;
+}
+
+/** Boot: whom to call, with the guest's lock held, when a console has new bytes. */
+export function onConsoleNews(call: u32): void {
+  onNews = call;
 }
 
 /** The console of a number, attached or not, a null pointer if none was ever made. */
@@ -135,9 +154,12 @@ export function attachConsole(console: Console, name: usize, lock: Lock, owner: 
   console.rx.read = console.rx.written;
   console.scroll.read = console.scroll.written;
   console.line.length = 0;
-  console.shownFrom = console.shownTo = console.scroll.written;
-  console.lost = 0;
-  console.refused = 0;
+  const at = console.scroll.written;
+  console.shownFrom = console.shownTo = console.rawTo = console.lineTo = at;
+  console.ackTo = console.readTo = console.toldTo = at;
+  console.out = console.in = console.lost = 0;
+  console.untold = console.skipped = console.refused = 0;
+  console.followed = 0;
   console.waiting = 0;
   const ticks = ticksPerSecond() / BYTES_PER_SECOND;
   limitInit(console.limit, BURST, ticks != 0 ? ticks : 1, now());
@@ -147,6 +169,7 @@ export function attachConsole(console: Console, name: usize, lock: Lock, owner: 
 
 /** The guest behind it is gone: what it said last is shown, and the host has the focus. Its owner's lock is held. */
 export function detachConsole(console: Console): void {
+  console.followed = 0;
   consoleGuestOutput(console);
   lockConsole();
   console.attached = 0;
@@ -178,83 +201,26 @@ export function consoleGuestOutput(console: Console): void {
   const before = ringCount(tx);
   lockConsole();
   console.lost += tx.dropped;
+  console.untold += tx.dropped;
+  console.out += tx.dropped;
   tx.dropped = 0;
-  if (outputFocus() == console.number) moveRaw(console);
-  else if (outputFocus() == FOCUS_HOST) moveLines(console);
-  else moveAside(console);
-  traceConsole(console.number, 0, before - ringCount(tx));
-  const waits = ringCount(tx) != 0 || (outputFocus() == console.number && ringCount(console.scroll) != 0);
+  const waits = moveOutput(console);
+  const moved = before - ringCount(tx);
+  console.out += moved;
+  traceConsole(console.number, 0, moved);
   const pump = waits && console.waiting == 0 ? onWait : 0;
   console.waiting = waits ? 1 : 0;
   outFlush();
   unlockConsole();
   if (pump != 0) call_indirect<void>(pump);
+  if (moved != 0 && onNews != 0) call_indirect<void>(onNews);
   if (wasTight && console.tell != 0) call_indirect<void>(console.tell, console.owner, CONSOLE_DRAINED);
 }
 
 /** A byte from the person to the guest; its owner's lock is held. */
 export function consoleGuestInput(console: Console, byte: u32): void {
   traceConsole(console.number, 1, 1);
-  if (ringPut(console.rx, byte) == 0) console.refused += 1;
+  if (ringPut(console.rx, byte) != 0) console.in += 1;
+  else console.refused += 1;
   if (console.tell != 0) call_indirect<void>(console.tell, console.owner, CONSOLE_RECEIVED);
-}
-
-/** Bytes that may go to the screen now: what is there, what fits, what the flood limit grants. */
-function allowance(console: Console, wanted: u32): u32 {
-  const free = outRoom();
-  const room = free > RESERVE ? free - RESERVE : 0;
-  const granted = limitAvailable(console.limit, now());
-  const fits = wanted < room ? wanted : room;
-  return fits < granted ? fits : granted;
-}
-
-/** In focus: first what was missed, then what is new. */
-function moveRaw(console: Console): void {
-  const scroll = console.scroll;
-  if (console.lost != 0 && outRoom() > RESERVE) tellLost(console);
-  while (ringCount(scroll) != 0 && outRoom() > RESERVE) outRaw(ringTake(scroll));
-  if (ringCount(scroll) != 0) return;
-  const count = allowance(console, ringCount(console.tx));
-  for (let i: u32 = 0; i < count; i++) outRaw(ringTake(console.tx));
-  limitSpend(console.limit, count);
-}
-
-function tellLost(console: Console): void {
-  beginLine();
-  outText("typeone: ");
-  outNumber(console.lost);
-  outText(" bytes of this console were lost (the last 16 KiB are kept while nobody looks)");
-  endLine();
-  console.lost = 0;
-}
-
-/** The host has the focus: whole lines to the screen, and everything to the scroll-back, marked as shown. */
-function moveLines(console: Console): void {
-  let count = allowance(console, ringCount(console.tx));
-  limitSpend(console.limit, count);
-  while (count != 0 && outRoom() > RESERVE + LINE_COST) {
-    const byte: u32 = ringTake(console.tx);
-    lineByte(console.line, console.name, byte);
-    const at = console.scroll.written;
-    keep(console, byte);
-    if (console.shownTo != at) console.shownFrom = at;
-    console.shownTo = at + 1;
-    count--;
-  }
-}
-
-/** Another guest has the focus. */
-function moveAside(console: Console): void {
-  console.line.length = 0;
-  while (ringCount(console.tx) != 0) keep(console, ringTake(console.tx));
-}
-
-/** Into the scroll-back; what that pushes out is lost unless it was shown. */
-function keep(console: Console, byte: u32): void {
-  const scroll = console.scroll;
-  if (ringFree(scroll) == 0) {
-    const shown = scroll.read - console.shownFrom < console.shownTo - console.shownFrom;
-    if (!shown) console.lost += 1;
-  }
-  ringPutOver(scroll, byte);
 }

@@ -2,13 +2,15 @@
 // The hypervisor's own words. Pieces collect in a line per hart; a newline hands the line to the console in one go, so
 // that lines of several harts never mix, and keeps it in the log (16 KiB, the oldest goes first). Called in every
 // context with any lock but the console's held. Text that a guest or a file chose goes through printText, which
-// escapes it. What a guest can cause over and over is printed only after logAllowed.
+// escapes it. What a guest can cause over and over is printed only after logAllowed. While the toolstack listens, a line
+// wakes the channel's worker: no lock inside of a guest's may be held then.
 import { thisHart } from "../host/hart";
 import { MAX_HARTS } from "../limits";
 import { Limit, limitTake } from "./limit";
 import { Line, lineColumn, lineDec, lineEscaped, lineHex, lineInit, linePut, lineText } from "./line";
 import { acquire, Lock, LOCK_SIZE, lockInit, RANK_CONSOLE, release } from "./lock";
 import { Ring, ringInit, ringPutOver } from "./ring";
+import { ringCopy, ringFrom } from "./ring-read";
 
 const LINE_SIZE: u32 = 240;
 const LOG_SIZE: u32 = 16384;
@@ -27,12 +29,19 @@ const logData: usize = memory.data(<i32>LOG_SIZE, 8);
 
 /** Table index of (text: usize, length: u32) => void that shows a finished line. @lock per boot: set once. */
 let sink: u32 = 0;
+/** Table index of () => void that hears of each new line in the log; 0 for none. */
+let listener: u32 = 0;
 
 /** Boot, before anything is printed: where lines go. */
 export function printInit(show: u32): void {
   sink = show;
   lockInit(changetype<Lock>(lockPtr), RANK_CONSOLE);
   ringInit(changetype<Ring>(logPtr), logData, LOG_SIZE);
+}
+
+/** Boot: who wants to hear that the log has a new line. Called in whatever context prints, under no lock of print's. */
+export function onLog(call: u32): void {
+  listener = call;
 }
 
 /**
@@ -113,6 +122,7 @@ function finish(line: Line): void {
   const length = line.length;
   line.length = 0;
   if (sink != 0) call_indirect<void>(sink, line.data, length);
+  if (listener != 0) call_indirect<void>(listener);
 }
 
 /** May a line that a guest can cause be printed now? Tells how many were left out before. */
@@ -139,4 +149,29 @@ export function logByte(position: u32): i32 {
   if (position == log.written) return -1;
   if (<i32>(position - log.read) < 0) return NEWLINE;
   return load<u8>(log.data + (position & (log.capacity - 1)));
+}
+
+/** Position behind the log's newest byte. */
+export function logEnd(): u32 {
+  return changetype<Ring>(logPtr).written;
+}
+
+/** Bytes that the log has given up. */
+export function logLost(): u32 {
+  return changetype<Ring>(logPtr).dropped;
+}
+
+/**
+ * Copies up to `most` bytes of the log to `into` and answers how many. `position`: linear address of the position that is
+ * wanted; where the bytes begin is stored there.
+ */
+export function logRead(position: usize, into: usize, most: u32): u32 {
+  const lock = changetype<Lock>(lockPtr);
+  const log = changetype<Ring>(logPtr);
+  acquire(lock);
+  const from = ringFrom(log, load<u32>(position));
+  const count = ringCopy(log, from, into, most);
+  store<u32>(position, from);
+  release(lock);
+  return count;
 }

@@ -12,6 +12,8 @@ export const BLOCK_SHIFT: u64 = 21;
 const GIGAPAGE: u64 = 0x4000_0000;
 
 export const OWNER_FREE: u32 = 0;
+/** Blobs of the toolstack (blob.ts). */
+export const OWNER_BLOB: u32 = 254;
 /** Firmware, the hypervisor, boot modules, anything reserved. Guests own with their id + 1. */
 export const OWNER_RESERVED: u32 = 255;
 
@@ -146,6 +148,33 @@ export function ramTotal(): u64 {
   let blocks: u64 = 0;
   for (let i: u32 = 0; i < bankCount; i++) blocks += bank(i).blocks;
   return blocks << BLOCK_SHIFT;
+}
+
+/** A run of blocks with one owner, for listings; zeroed, it stands before the first. */
+@unmanaged
+export class RamRun {
+  hpa: u64 = 0;
+  size: u64 = 0;
+  owner: u32 = 0;
+  /** Where the next run begins: bank and block. */
+  bank: u32 = 0;
+  block: u64 = 0;
+}
+
+/** Moves on to the next run; false behind the last. */
+export function ramNextRun(run: RamRun): bool {
+  while (run.bank < bankCount && run.block == bank(run.bank).blocks) {
+    run.bank += 1;
+    run.block = 0;
+  }
+  if (run.bank >= bankCount) return false;
+  const at = bank(run.bank);
+  const from = run.block;
+  run.owner = load<u8>(at.owners + <usize>from);
+  while (run.block < at.blocks && load<u8>(at.owners + <usize>run.block) == run.owner) run.block += 1;
+  run.hpa = at.hpa + (from << BLOCK_SHIFT);
+  run.size = (run.block - from) << BLOCK_SHIFT;
+  return true;
 }
 
 /** The alignment worth trying for `blocks`: a gigapage for guests that can use one. */
