@@ -123,7 +123,10 @@ describe("reading a ring", () => {
           rig.write(more);
           const begin = rig.call("traceWritten", 0);
           const position = Math.max(0, begin - back);
-          rig.onFence = () => rig.write(pace.shift() ?? 0);
+          rig.onFence = () => {
+            rig.write(pace.shift() ?? 0);
+            rig.call("testBegin");
+          };
           const before = begin - position;
           const got = rig.read(position, max);
           rig.onFence = () => {};
@@ -135,6 +138,21 @@ describe("reading a ring", () => {
       { numRuns: 300 },
     );
     expect(whole).toBeGreaterThan(1000);
+  });
+});
+
+describe("a record that is being written", () => {
+  it("stands where the oldest was, which is gone from then on", async () => {
+    const rig = await Rig.create();
+    rig.write(CAPACITY);
+    expect(rig.read(1, 1)).toEqual([1]);
+    rig.onFence = () => {
+      rig.onFence = () => {};
+      rig.write(1);
+      rig.call("testBegin");
+    };
+    expect(rig.read(1, 1)).toEqual([]);
+    expect(rig.read(2, 1)).toEqual([2]);
   });
 });
 

@@ -36,6 +36,11 @@ export function testRoom(bytes: u32): usize {
   return allocate(bytes);
 }
 
+/** This hart is in the middle of a record. */
+export function testBegin(): void {
+  traceBegin(1).a = 0xbad;
+}
+
 /** This hart writes one record. */
 export function testWrite(a: u64): void {
   const record = traceBegin(1);
