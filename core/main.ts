@@ -11,6 +11,7 @@ import {
   copyTree,
   giveUp,
   joinScheduling,
+  keepReserve,
   makePools,
   prepareTrace,
   startConsole,
@@ -52,6 +53,7 @@ export function boot(hart: u64, fdt: u64): usize {
   startOthers();
   if (wantsPanic(tree)) goWrong(0);
   startGuests(tree);
+  keepReserve();
   return next(first);
 }
 

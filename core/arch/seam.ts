@@ -2,11 +2,12 @@
 // The one door between neutral code and an architecture. Every architecture folder defines this same set of names;
 // the build picks one. Nothing outside core/arch imports anything else from core/arch.
 export { Context, readRegister, writeRegister } from "./riscv64/context";
+export { stateRegister, stateRegisterName } from "./riscv64/state-registers";
 export { FaultFrame } from "./riscv64/fault";
 /** Host timer and time: now(), setHostTimer(deadline), TIMER_OFF. */
 export { now, setHostTimer, TIMER_OFF } from "./riscv64/timer";
 /** Asks another hart to look at its queue and its vCPU's requests: kickHart(index). */
-export { kickHart } from "./riscv64/ipi";
+export { fenceHarts, kickHart } from "./riscv64/ipi";
 /** Host interrupt controllers, sources as the host tree numbers them. */
 export {
   claimHostInterrupt,
@@ -18,8 +19,8 @@ export {
 } from "./riscv64/irq/host";
 /** Firmware: a console of last resort, and the end of the machine. */
 export { firmwarePut, firmwareTake, hostReset, hostShutdown } from "./riscv64/firmware";
-/** The guest's interrupt controller: make one, drive a line, serve its registers, back to power-on. */
-export { irqchipAccess, irqchipPeek, irqchipReset, newIrqchip, setLine } from "./riscv64/irq/line";
+/** The guest's interrupt controller: room for one, make one, drive a line, serve its registers, back to power-on. */
+export { irqchipAccess, irqchipPeek, initIrqchip, irqchipReset, newIrqchip, setLine } from "./riscv64/irq/line";
 /** Exits and the change of vCPUs (guest/run.ts). */
 export { handleExit } from "./riscv64/trap";
 export { pendingInterrupts } from "./riscv64/interrupt";
@@ -35,7 +36,7 @@ export {
   vcpuTimerExpired,
 } from "./riscv64/inject";
 /** Stage 2. */
-export { addTables, mapStage2, newRoot, tablesFree, unmapStage2 } from "./riscv64/stage2";
+export { addTables, mapStage2, newRoot, stage2Levels, tablesFree, tablesTotal, unmapStage2 } from "./riscv64/stage2";
 /** Host facts and per-hart set-up. */
 export { probeHost, setUpHart, timebaseFrequency } from "./riscv64/host";
 export { setHostIsa } from "./riscv64/isa";

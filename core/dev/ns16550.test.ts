@@ -474,7 +474,7 @@ describe("UART and hostile accesses", () => {
     const bytes = unit.bytes();
     const untouched = (from: number, to: number) =>
       bytes.subarray(access + from, access + to).every((byte) => byte === 0xa5);
-    expect([untouched(24, 256), untouched(256 + 72, 1024), untouched(1024 + 20, 1088), untouched(1108, 4096)]).toEqual([
+    expect([untouched(24, 256), untouched(256 + 88, 1024), untouched(1024 + 20, 1088), untouched(1108, 4096)]).toEqual([
       true,
       true,
       true,

@@ -40,6 +40,13 @@ export class Ns16550 extends Device {
   blocked: u32 = 0;
   /** `rx.dropped` as last seen. */
   lost: u32 = 0;
+  /** Keys to be received after a break each, the first in the low byte; they go before what is in `rx`. */
+  breakKeys: u32 = 0;
+  /** 1 once the first key's break was received. */
+  breakSeen: u32 = 0;
+  /** UART_LSR_BI while a break waits at the receiver, until LSR is read. */
+  breakFlag: u32 = 0;
+  uartPad: u32 = 0;
   /** What LSR says now. */
   status: u32 = 0;
 }
@@ -68,6 +75,9 @@ export function ns16550Reset(uart: Ns16550): void {
   uart.deltas = 0;
   uart.empty = 1;
   uart.blocked = 0;
+  uart.breakKeys = 0;
+  uart.breakSeen = 0;
+  uart.breakFlag = 0;
   uart.lost = uart.rx.dropped;
   checkRoom(uart);
   update(uart);
@@ -79,6 +89,16 @@ export function ns16550Receive(uart: Ns16550): void {
     uart.lost = uart.rx.dropped;
     uart.overrun = spec.UART_LSR_OE;
   }
+  update(uart);
+}
+
+/** A break comes in, then `key`: how a person asks a kernel for something. More than four that wait are lost. */
+export function ns16550Break(uart: Ns16550, key: u32): void {
+  let shift: u32 = 0;
+  while (shift < 32 && ((uart.breakKeys >> shift) & 0xff) != 0) shift += 8;
+  if (shift == 32) return;
+  if (uart.breakKeys == 0) uart.breakFlag = spec.UART_LSR_BI;
+  uart.breakKeys |= (key & 0xff) << shift;
   update(uart);
 }
 
@@ -97,7 +117,7 @@ export function ns16550Drained(uart: Ns16550): void {
 export function ns16550Peek(uart: Ns16550, offset: u64, width: u32): i64 {
   if (offset != spec.UART_LSR || width != 1) return -1;
   const status = uart.status;
-  return (status & (spec.UART_LSR_THRE | spec.UART_LSR_OE)) == spec.UART_LSR_THRE ? status : -1;
+  return (status & (spec.UART_LSR_THRE | spec.UART_LSR_OE | spec.UART_LSR_BI)) == spec.UART_LSR_THRE ? status : -1;
 }
 
 /** A guest access. A wider one acts on the register at its address with the low byte, and reads zero above. */
@@ -159,7 +179,24 @@ function writeRegister(uart: Ns16550, register: u32, value: u32): void {
 
 // ---- Registers with side effects.
 
+/** A break is received as a zero byte, its key after it. */
+function readBreak(uart: Ns16550): u32 {
+  if (uart.breakSeen == 0) {
+    uart.breakSeen = 1;
+    uart.breakFlag = 0;
+    update(uart);
+    return 0;
+  }
+  const key = uart.breakKeys & 0xff;
+  uart.breakKeys >>= 8;
+  uart.breakSeen = 0;
+  uart.breakFlag = uart.breakKeys != 0 ? spec.UART_LSR_BI : 0;
+  update(uart);
+  return key;
+}
+
 function readByte(uart: Ns16550): u32 {
+  if (uart.breakKeys != 0) return readBreak(uart);
   const byte = ringTake(uart.rx);
   if (byte < 0) return 0;
   update(uart);
@@ -181,8 +218,9 @@ function writeByte(uart: Ns16550, byte: u32): void {
 
 function readLineStatus(uart: Ns16550): u32 {
   const status = uart.status;
-  if (uart.overrun != 0) {
+  if ((uart.overrun | uart.breakFlag) != 0) {
     uart.overrun = 0;
+    uart.breakFlag = 0;
     update(uart);
   }
   return status;
@@ -277,9 +315,9 @@ function checkRoom(uart: Ns16550): void {
 /** What IIR says, in the order of priority (PC16550D table 5). */
 function identify(uart: Ns16550): u32 {
   const ier = uart.ier;
-  if (uart.overrun && ier & spec.UART_IER_RLSI) return spec.UART_IIR_RLSI;
+  if ((uart.overrun | uart.breakFlag) != 0 && ier & spec.UART_IER_RLSI) return spec.UART_IIR_RLSI;
   if (ier & spec.UART_IER_RDI) {
-    const count = ringCount(uart.rx);
+    const count = waiting(uart);
     if (count >= uart.trigger) return spec.UART_IIR_RDI;
     if (count != 0) return spec.UART_IIR_RX_TIMEOUT;
   }
@@ -288,9 +326,14 @@ function identify(uart: Ns16550): u32 {
   return spec.UART_IIR_NO_INT;
 }
 
+/** Bytes that the receiver holds. */
+function waiting(uart: Ns16550): u32 {
+  return ringCount(uart.rx) + (uart.breakKeys != 0 ? 1 : 0);
+}
+
 /** After every change: what LSR says and whether to interrupt. */
 function update(uart: Ns16550): void {
   const ready = transmitterReady(uart) ? LSR_IDLE : 0;
-  uart.status = ready | (ringCount(uart.rx) != 0 ? spec.UART_LSR_DR : 0) | uart.overrun;
+  uart.status = ready | (waiting(uart) != 0 ? spec.UART_LSR_DR : 0) | uart.overrun | uart.breakFlag;
   uart.level = u32(identify(uart) != spec.UART_IIR_NO_INT);
 }

@@ -8,6 +8,7 @@ export {
   fdtChild,
   fdtDepth,
   fdtFind,
+  fdtFindBytes,
   fdtFirstProperty,
   fdtLength,
   fdtName,

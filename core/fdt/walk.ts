@@ -174,6 +174,11 @@ export function fdtFind(fdt: usize, path: string): usize {
   return findPath(fdt, changetype<usize>(path), path.length, 1);
 }
 
+/** The same for a path of `length` bytes. */
+export function fdtFindBytes(fdt: usize, path: usize, length: u32): usize {
+  return findPath(fdt, path, length, 0);
+}
+
 /**
  * The node that a string property names, as /chosen's stdout-path does: an absolute path, or an alias from /aliases,
  * optionally followed by `:options`. 0 if there is none.

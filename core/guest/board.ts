@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The machine that every guest sees: where its devices are and which line each drives. The same places as QEMU's
-// `virt` board, so that trees and kernels made for it fit. Made once per guest slot; reset when the guest restarts.
-import { newIrqchip } from "../arch/seam";
+// `virt` board, so that trees and kernels made for it fit. Furnished when a guest takes a slot; reset when it restarts.
+import { initIrqchip } from "../arch/seam";
 import { GoldfishRtc, rtcInit } from "../dev/goldfish-rtc";
 import { Ns16550, ns16550Init } from "../dev/ns16550";
-import { attachConsole, makeConsole, onConsole } from "../host/console";
-import { Timer } from "../host/timers";
+import { attachConsole, onConsole } from "../host/console";
 import { wallClockBase } from "../host/wall-clock";
 import { Status } from "../lib/status";
-import { allocate } from "../mem/arena";
 import { busAdd } from "../mmio/bus";
 import { consoleEvent } from "../mmio/events";
 import { busBytes, KIND_PLIC, KIND_RTC, KIND_UART, Region } from "../mmio/region";
@@ -27,27 +25,27 @@ export const UART_SIZE: u64 = 0x100;
 export const UART_IRQ: u32 = 10;
 export const UART_CLOCK: u32 = 3_686_400;
 
-// @lock none: boot, then the lifecycle worker alone.
+// @lock creation
 const region: usize = memory.data(64, 8);
 
-/** Boot: gives the guest its devices. NoMemory when the arena is used up. */
+/** Puts the slot's devices into their places, as after power-on, and a fresh console behind the UART. */
 export function makeBoard(guest: Guest): i32 {
-  guest.regions = allocate(busBytes());
-  guest.irqchip = newIrqchip(guest.vcpuCount, PLIC_SOURCES);
-  guest.uart = allocate(offsetof<Ns16550>());
-  guest.rtc = allocate(offsetof<GoldfishRtc>());
-  guest.console = makeConsole(guest.id + 1);
-  const timer = allocate(offsetof<Timer>());
-  if (!guest.regions || !guest.irqchip || !guest.uart || !guest.rtc || !timer || changetype<usize>(guest.console) == 0)
-    return Status.NoMemory;
+  guest.regionCount = 0;
+  memory.fill(guest.regions, 0, busBytes());
+  const status = initIrqchip(guest.irqchip, guest.vcpuCount, PLIC_SOURCES);
+  if (status != Status.Ok) return status;
   attachConsole(guest.console, guest.name, guest.lock, changetype<usize>(guest));
   onConsole(guest.console, changetype<u32>(consoleEvent.index));
   ns16550Init(changetype<Ns16550>(guest.uart), guest.console.tx, guest.console.rx);
   rtcInit(changetype<GoldfishRtc>(guest.rtc), wallClockBase());
-  // Those that are asked most stand first.
+  return placeAll(guest);
+}
+
+/** Those that are asked most stand first. */
+function placeAll(guest: Guest): i32 {
   let status = place(guest, UART_BASE, UART_SIZE, KIND_UART, UART_IRQ, guest.uart, 0);
   if (status == Status.Ok) status = place(guest, PLIC_BASE, PLIC_SIZE, KIND_PLIC, 0, guest.irqchip, 0);
-  if (status == Status.Ok) status = place(guest, RTC_BASE, RTC_SIZE, KIND_RTC, RTC_IRQ, guest.rtc, timer);
+  if (status == Status.Ok) status = place(guest, RTC_BASE, RTC_SIZE, KIND_RTC, RTC_IRQ, guest.rtc, guest.rtcTimer);
   return status;
 }
 

@@ -1,45 +1,50 @@
 // SPDX-License-Identifier: Apache-2.0
 // The guests that the host's tree asks for: every `xen,domain` node under /chosen, in order. One that cannot be
-// created is said so and does not keep the others from running. Boot context.
+// created is said so and does not keep the others from running. Boot context, and later the terminal's worker.
 import { fdtChild, fdtCompatible, fdtFind, fdtSibling } from "../fdt/read";
-import { print, printDec } from "../lib/print";
+import { print } from "../lib/print";
 import { Status } from "../lib/status";
-import { createGuest, printName } from "./create";
-import { describeGuest, describeProblem, newDescription } from "./describe";
-import { Description } from "./description";
+import { createdGuest, createFromNode, isDescribedAs, printDraftName } from "./create";
+import { guestStart } from "./lifecycle";
+import { refusalWords, refuse } from "./refusal";
 import { guestCount } from "./table";
 
+// @lock per boot
+let hostTree: usize = 0;
+
 export function startGuests(tree: usize): void {
-  const chosen = fdtFind(tree, "/chosen");
-  for (let node = chosen ? fdtChild(chosen) : 0; node; node = fdtSibling(node)) {
-    if (fdtCompatible(tree, node, "xen,domain")) startGuest(tree, node);
-  }
+  hostTree = tree;
+  for (let node = firstDomain(tree); node; node = nextDomain(tree, node)) startFromNode(node);
   if (guestCount() == 0) print('the host\'s tree names no guest (compatible = "xen,domain" under /chosen)\n');
 }
 
-function startGuest(tree: usize, node: usize): void {
-  const description = newDescription();
-  if (changetype<usize>(description) == 0) {
-    print("no memory is left for another guest\n");
-    return;
-  }
-  if (describeGuest(tree, node, description) != Status.Ok) {
-    print("guest ");
-    printName(description);
-    print(" is refused: ");
-    print(describeProblem());
-    print("\n");
-    return;
-  }
-  if (createGuest(description) == Status.Ok) announce(description);
+function firstDomain(tree: usize): usize {
+  const chosen = fdtFind(tree, "/chosen");
+  const child = chosen ? fdtChild(chosen) : 0;
+  return child && !fdtCompatible(tree, child, "xen,domain") ? nextDomain(tree, child) : child;
 }
 
-function announce(description: Description): void {
+function nextDomain(tree: usize, node: usize): usize {
+  let at = fdtSibling(node);
+  while (at && !fdtCompatible(tree, at, "xen,domain")) at = fdtSibling(at);
+  return at;
+}
+
+function startFromNode(node: usize): i32 {
+  const status = createFromNode(hostTree, node);
+  if (status == Status.Ok) return guestStart(createdGuest());
   print("guest ");
-  printName(description);
-  print(" runs: ");
-  printDec(description.cpus);
-  print(" vCPU, ");
-  printDec(description.memory >> 20);
-  print(" MiB\n");
+  printDraftName();
+  print(" cannot be created: ");
+  print(refusalWords());
+  print("\n");
+  return status;
+}
+
+/** Creates and starts the guest of that name that the host's tree describes. NotFound: it describes none such. */
+export function startDescribed(name: usize, length: u32): i32 {
+  for (let node = firstDomain(hostTree); node; node = nextDomain(hostTree, node)) {
+    if (isDescribedAs(hostTree, node, name, length)) return startFromNode(node);
+  }
+  return refuse(Status.NotFound, "the host's device tree describes no guest of that name");
 }

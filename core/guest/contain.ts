@@ -9,14 +9,15 @@ import { releaseAll } from "../lib/lock";
 import { printAbandon } from "../lib/print";
 import { askHart } from "../sched/harts";
 import { CRASH_CHECK_FAILED, CRASH_HYPERVISOR_FAULT, CrashRecord, recordCrash } from "./crash";
-import { Guest, GUEST_CRASHED } from "./guest";
-import { guestStopCrashed } from "./lifecycle";
+import { Guest } from "./guest";
+import { guestCrashed, guestFailed } from "./lifecycle";
 import { Vcpu } from "./vcpu";
 
 export function contain(hart: Hart): void {
   const guest = blamed(hart);
   if (hart.containing || !guest) panic(hart);
   hart.containing = 1;
+  const inWorker = hart.workingFor != 0;
   releaseAll();
   printAbandon();
   const failed = changetype<Guest>(guest);
@@ -28,8 +29,8 @@ export function contain(hart: Hart): void {
   reportFault(hart);
   hart.faultPc = 0;
   hart.workingFor = 0;
-  if (failed.wanted != 0) failed.wanted = GUEST_CRASHED;
-  guestStopCrashed(failed);
+  if (inWorker) guestFailed(failed);
+  else guestCrashed(failed);
   hart.containing = 0;
   askHart(hart.index);
 }

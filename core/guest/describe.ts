@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads guests from the host's tree: nodes under /chosen in the form of Xen's dom0less boot, with `typeone,*` for what
-// Xen has no name for. Checks everything that can be checked without taking anything. Boot context.
+// Reads what a guest is to be from a node in the form of Xen's dom0less boot, with `typeone,*` for what Xen has no name
+// for: under /chosen of the host's tree, or the root of a tree that the toolstack sent. Checks everything that can be
+// checked without taking anything. Boot, and worker context with the creation lock held.
 // Binding: compatible = "xen,domain"; memory (KiB, u64); cpus; modules "multiboot,kernel", "multiboot,ramdisk",
-// "multiboot,device-tree" with reg; bootargs in the kernel's node.
+// "multiboot,device-tree" with reg (not in a tree that was sent: its modules are blobs); bootargs in the kernel's node.
 import { MAX_VCPUS, NAME_LENGTH } from "../limits";
 import { Status } from "../lib/status";
 import {
@@ -23,21 +24,24 @@ import {
   fdtU64,
   fdtCell,
 } from "../fdt/read";
-import { allocate } from "../mem/arena";
 import { POLICY_MONOTONIC, POLICY_PINNED, POLICY_PRIORITY } from "../sched/entity";
-import { Description, Module } from "./description";
+import { Description, END_DESTROY, END_PRESERVE, END_RESTART, Module } from "./description";
+import { refuse } from "./refusal";
 
 export const LEAST_MEMORY: u64 = 0x20_0000;
 export const MOST_MEMORY: u64 = 0x100_0000_0000;
+const NORMAL_RESTARTS: u32 = 10;
 
-// @lock none: boot, then the lifecycle worker alone.
+// @lock creation
 const scratch: usize = memory.data(16, 8);
 
-/** A description with room for its modules; a null pointer when memory is used up. */
-export function newDescription(): Description {
-  const at = allocate(offsetof<Description>() + 8 + 3 * offsetof<Module>());
+/** Bytes of a description with its modules. */
+export const DESCRIPTION_BYTES: usize = offsetof<Description>() + 8 + 3 * offsetof<Module>();
+
+/** An empty description over DESCRIPTION_BYTES bytes. */
+export function clearDescription(at: usize): Description {
+  memory.fill(at, 0, DESCRIPTION_BYTES);
   const description = changetype<Description>(at);
-  if (!at) return description;
   const modules = (at + offsetof<Description>() + 7) & ~7;
   description.kernel = changetype<Module>(modules);
   description.ramdisk = changetype<Module>(modules + offsetof<Module>());
@@ -45,36 +49,36 @@ export function newDescription(): Description {
   return description;
 }
 
-/** Fills the description from a domain's node. On a failure `describeProblem` says in words what is wrong. */
+/** Fills the description from a domain's node. On a failure refusal.ts has the reason in words. */
 export function describeGuest(fdt: usize, node: usize, into: Description): i32 {
-  problem = "";
-  into.memory = fdtU64(fdt, node, "memory", 0) << 10;
+  const memoryKiB = fdtU64(fdt, node, "memory", 0);
+  into.memory = memoryKiB << 10;
   into.cpus = fdtU32(fdt, node, "cpus", 1);
+  into.maxCpus = max<u32>(into.cpus, fdtU32(fdt, node, "typeone,max-cpus", into.cpus));
   readName(fdt, node, into);
-  if (into.memory < LEAST_MEMORY || into.memory > MOST_MEMORY || into.memory & 0xfff)
-    return refuse("memory must be 2048 KiB to 1 TiB, in whole pages", Status.Range);
-  if (into.cpus == 0 || into.cpus > MAX_VCPUS) return refuse("cpus must be 1 to 8", Status.Range);
+  if (into.nameLength == 0) return refuse(Status.Invalid, "it has no name of letters, digits, '-', '_' and '.'");
+  if (memoryKiB > MOST_MEMORY >> 10 || into.memory < LEAST_MEMORY || into.memory & 0xfff)
+    return refuse(Status.Range, "memory must be 2048 KiB to 1 TiB, in whole pages");
+  if (into.cpus == 0 || into.maxCpus > MAX_VCPUS)
+    return refuse(Status.Limit, "cpus and typeone,max-cpus must be 1 to 8");
   const status = readStaticMemory(fdt, node, into);
   if (status != Status.Ok) return status;
   into.selfTest = fdtHas(fdt, node, "typeone,self-test") ? 1 : 0;
   readScheduling(fdt, node, into);
+  into.onCrash = endOf(fdt, node, "typeone,on-crash", END_PRESERVE);
+  into.onReboot = endOf(fdt, node, "typeone,on-reboot", END_RESTART);
+  into.onPoweroff = endOf(fdt, node, "typeone,on-poweroff", END_PRESERVE);
+  into.restartLimit = fdtU32(fdt, node, "typeone,restart-limit", NORMAL_RESTARTS);
   return readModules(fdt, node, into);
 }
 
-// @lock per boot
-let problem: string = "";
-
-/** What was wrong with the last node that describeGuest refused. */
-export function describeProblem(): string {
-  return problem;
+function endOf(fdt: usize, node: usize, property: string, absent: u32): u32 {
+  if (fdtEquals(fdt, node, property, "restart")) return END_RESTART;
+  if (fdtEquals(fdt, node, property, "destroy")) return END_DESTROY;
+  return fdtEquals(fdt, node, property, "preserve") ? END_PRESERVE : absent;
 }
 
-function refuse(text: string, status: i32): i32 {
-  problem = text;
-  return status;
-}
-
-/** `typeone,name`, else the node's own name; only what a terminal can show and a command line can hold. */
+/** `typeone,name`, else the node's own name with its unit address; only what a terminal can show and a command line can hold. */
 function readName(fdt: usize, node: usize, into: Description): void {
   const given = fdtProperty(fdt, node, "typeone,name");
   into.name = given ? given : fdtName(node);
@@ -91,7 +95,8 @@ function isNameByte(byte: u32): bool {
     (byte >= 0x30 && byte <= 0x39) ||
     byte == 0x2d ||
     byte == 0x5f ||
-    byte == 0x2e
+    byte == 0x2e ||
+    byte == 0x40
   );
 }
 
@@ -101,12 +106,12 @@ function readStaticMemory(fdt: usize, node: usize, into: Description): i32 {
   into.staticHpa = 0;
   if (!data) return Status.Ok;
   if (fdtLength(data) != 16)
-    return refuse("xen,static-mem must be one address and one size of two cells each", Status.Malformed);
+    return refuse(Status.Malformed, "xen,static-mem must be one address and one size of two cells each");
   into.staticHpa = ((<u64>fdtCell(data, 0)) << 32) | fdtCell(data, 1);
   const size = ((<u64>fdtCell(data, 2)) << 32) | fdtCell(data, 3);
   if (into.staticHpa & 0x1f_ffff || into.staticHpa == 0)
-    return refuse("xen,static-mem must begin at a multiple of 2 MiB", Status.Invalid);
-  if (size < into.memory) return refuse("xen,static-mem is smaller than memory", Status.Range);
+    return refuse(Status.Invalid, "xen,static-mem must begin at a multiple of 2 MiB");
+  if (size < into.memory) return refuse(Status.Range, "xen,static-mem is smaller than memory");
   return Status.Ok;
 }
 
@@ -119,7 +124,8 @@ function policyOf(fdt: usize, node: usize, absent: u32): u32 {
 
 /** The guest's own properties; its policy may also stand in /chosen, for all guests of this host. */
 function readScheduling(fdt: usize, node: usize, into: Description): void {
-  into.policy = policyOf(fdt, node, policyOf(fdt, fdtParent(fdt, node), POLICY_PRIORITY));
+  const parent = fdtParent(fdt, node);
+  into.policy = policyOf(fdt, node, parent ? policyOf(fdt, parent, POLICY_PRIORITY) : POLICY_PRIORITY);
   into.priority = min<u32>(fdtU32(fdt, node, "typeone,priority", 3), 7);
   into.weight = max<u32>(1, min<u32>(fdtU32(fdt, node, "typeone,weight", 256), 10000));
   into.slice = fdtU64(fdt, node, "typeone,slice-us", 0);
@@ -141,13 +147,15 @@ function readModules(fdt: usize, node: usize, into: Description): i32 {
     } else if (fdtCompatible(fdt, child, "multiboot,device-tree")) {
       status = readModule(fdt, child, into.tree);
     }
-    if (status != Status.Ok) return refuse("a module's reg must be one address and one size", status);
+    if (status != Status.Ok) return refuse(status, "a module's reg must be one address and one size");
   }
-  if (into.kernel.size == 0) return refuse("it has no multiboot,kernel module", Status.NotFound);
+  if (into.kernel.size == 0) return refuse(Status.NotFound, "it has no multiboot,kernel module");
   return Status.Ok;
 }
 
+/** A module that is a blob already stays that. */
 function readModule(fdt: usize, node: usize, into: Module): i32 {
+  if (into.blob) return Status.Ok;
   const range = changetype<FdtRange>(scratch);
   const status = fdtReg(fdt, node, 0, range);
   if (status != Status.Ok) return status;

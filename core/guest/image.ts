@@ -23,7 +23,7 @@ export class KernelPlace {
   extent: u64 = 0;
 }
 
-// @lock none: boot, then the lifecycle worker alone.
+// @lock creation
 const header: usize = memory.data(64, 8);
 
 /**

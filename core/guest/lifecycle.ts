@@ -1,92 +1,97 @@
 // SPDX-License-Identifier: Apache-2.0
-// A guest's life after it exists: stop, pause, restart, destroy. A request only says what is wanted and calls the
-// vCPUs off their harts; the lifecycle worker does the rest in bounded steps once all of them have left, so no exit
-// ever waits for another hart. Memory is cleared before it is given back or used again.
+// What may be asked of a guest's life, by people and by the guest itself. A request only says what is wanted and calls
+// the vCPUs off their harts; the lifecycle worker (advance.ts) does the rest in bounded steps once all of them have
+// left, so no exit ever waits for another hart. Trap and worker context, without the guest's lock held.
+//
+// One rule settles what meets: a request replaces one of lower rank, is already done if it is the same, and is
+// answered Busy if something of higher rank is under way.
 import * as hw from "../hw";
-import { irqchipReset, unmapStage2, vcpuRequest } from "../arch/seam";
-import { timerCancel, Timer } from "../host/timers";
-import { detachConsole } from "../host/console";
+import { now, vcpuRequest } from "../arch/seam";
+import { ticksPerSecond } from "../host/clock";
 import { thisHart } from "../host/hart";
 import { acquire, release } from "../lib/lock";
+import { print, printDec, printText } from "../lib/print";
 import { Status } from "../lib/status";
-import { residence } from "../sched/wake";
+import { WIRE_EVENT_RESTART_LIMIT } from "../mgmt/wire";
 import { askHart } from "../sched/harts";
-import { schedStart, schedStop } from "../sched/sched";
+import { schedStart } from "../sched/sched";
 import { STATE_STOPPED } from "../sched/entity";
-import { Worker, workerInit, workerWake } from "../sched/worker";
-import { busReset, busStop } from "../mmio/events";
-import {
-  Guest,
-  GUEST_CRASHED,
-  GUEST_CREATED,
-  GUEST_EMPTY,
-  GUEST_PAUSED,
-  GUEST_RESTARTING,
-  GUEST_RUNNING,
-  GUEST_SHUTDOWN,
-} from "./guest";
-import { clearGuest, giveGuestMemory, mapGuestMemory, takeGuestMemory } from "./memory";
-import { Description } from "./description";
-import { traceGuest } from "../trace/events";
-import { loadAndStart } from "./load";
-import { guestByIndex, guestCount } from "./table";
-import { HSM_STARTED, HSM_STOPPED, HSM_SUSPENDED, REQUEST_LEAVE, Vcpu } from "./vcpu";
+import { Worker, workerWake } from "../sched/worker";
+import { Description, END_DESTROY, END_RESTART } from "./description";
+import { postEvent } from "./events";
+import { Guest, GUEST_CREATED, GUEST_EMPTY, GUEST_PAUSED, GUEST_RUNNING, GUEST_SHUTDOWN } from "./guest";
+import { changeState } from "./state";
+import { HSM_STARTED, HSM_SUSPENDED, REQUEST_LEAVE, Vcpu } from "./vcpu";
 
-/** Guest RAM cleared in one step of the worker. */
-const CLEAR_STEP: u64 = 0x20_0000;
+export { guestReboot, guestShutdown } from "./polite";
+
+// ---- wanted, by rank
+export const WANT_NOTHING: u32 = 0;
+/** Off its harts, to go on later. */
+export const WANT_PAUSE: u32 = 1;
+/** Kernel and ramdisk in place, the first vCPU started. */
+export const WANT_START: u32 = 2;
+/** The same from clean memory. */
+export const WANT_RESTART: u32 = 3;
+/** Off, its memory given back. */
+export const WANT_OFF: u32 = 4;
+/** The same, because the hypervisor stopped it. */
+export const WANT_CRASHED: u32 = 5;
+/** Gone. */
+export const WANT_DESTROY: u32 = 6;
+
+/** A restart after this many seconds of running is not part of a loop. */
+const QUIET_SECONDS: u64 = 60;
 
 // @lock per boot: made once.
 let worker: usize = 0;
 
-/** Boot: makes the worker. */
-export function lifecycleInit(made: Worker): void {
+/** Boot: who does what is wanted (advance.ts). */
+export function lifecycleWorker(made: Worker): void {
   worker = changetype<usize>(made);
-  workerInit(made, changetype<u32>(lifecycleStep.index), 0, 1);
 }
 
 export function vcpuAt(guest: Guest, index: u32): Vcpu {
   return changetype<Vcpu>(load<usize>(guest.vcpus + index * sizeof<usize>()));
 }
 
-// ---- Requests, from any context.
+// ---- What people ask.
 
-/** The guest powers off. Busy: something else is being done with it. */
-export function guestShutdown(guest: Guest): i32 {
-  return ask(guest, GUEST_SHUTDOWN);
+/** Starts a guest that is created, off or crashed. Invalid while it runs. */
+export function guestStart(guest: Guest): i32 {
+  if (guest.state == GUEST_RUNNING || guest.state == GUEST_PAUSED) return Status.Invalid;
+  return ask(guest, guest.state == GUEST_CREATED ? WANT_START : WANT_RESTART);
 }
 
-/** The guest starts again from clean memory. */
-export function guestRestart(guest: Guest): i32 {
-  return ask(guest, GUEST_RESTARTING);
-}
-
-/** The terminal's word for it; also starts a guest that is shut down or crashed. */
+/** It starts again from clean memory, in whatever state it is; its count of quick restarts begins anew. */
 export function guestReset(guest: Guest): i32 {
-  return guestRestart(guest);
+  guest.quickRestarts = 0;
+  return ask(guest, WANT_RESTART);
 }
 
-/** The guest goes, with everything it has. */
+/** It is off at once, as if its power was cut. */
+export function guestPowerOff(guest: Guest): i32 {
+  return guest.state == GUEST_SHUTDOWN && guest.wanted == WANT_NOTHING ? Status.Ok : ask(guest, WANT_OFF);
+}
+
+/** It goes, with everything it has. */
 export function guestDestroy(guest: Guest): i32 {
   return ask(guest, WANT_DESTROY);
 }
 
-/** The guest was stopped by the hypervisor; its crash record is already written. */
-export function guestStopCrashed(guest: Guest): i32 {
-  return ask(guest, GUEST_CRASHED);
-}
-
-/** All vCPUs leave their harts and stay off. */
+/** All vCPUs leave their harts and stay off. Invalid unless it runs. */
 export function guestPause(guest: Guest): i32 {
-  return guest.state == GUEST_RUNNING ? ask(guest, GUEST_PAUSED) : Status.Invalid;
+  if (guest.state == GUEST_PAUSED && guest.wanted == WANT_NOTHING) return Status.Ok;
+  return guest.state == GUEST_RUNNING ? ask(guest, WANT_PAUSE) : Status.Invalid;
 }
 
 /** A paused guest goes on. */
 export function guestResume(guest: Guest): i32 {
   acquire(guest.lock);
-  const status: i32 = guest.state == GUEST_PAUSED && guest.wanted == 0 ? Status.Ok : Status.Invalid;
+  let status: i32 = guest.state == GUEST_PAUSED ? Status.Ok : Status.Invalid;
+  if (guest.wanted != WANT_NOTHING) status = Status.Busy;
   if (status == Status.Ok) {
-    guest.state = GUEST_RUNNING;
-    traceGuest(guest);
+    changeState(guest, GUEST_RUNNING);
     for (let i: u32 = 0; i < guest.vcpuCount; i++) {
       const hsm = vcpuAt(guest, i).hsm;
       if (hsm == HSM_STARTED || hsm == HSM_SUSPENDED) schedStart(vcpuAt(guest, i));
@@ -96,18 +101,70 @@ export function guestResume(guest: Guest): i32 {
   return status;
 }
 
-/** `wanted` for destroy: GUEST_EMPTY itself means that nothing is wanted. */
-const WANT_DESTROY: u32 = 100;
+// ---- What a guest brings upon itself; its description says what becomes of it.
 
-/** Says what is wanted of the guest. A crash or a destroy overrides a pause; the same twice is fine. */
+/** It powered itself off. */
+export function guestEnded(guest: Guest): i32 {
+  return end(guest, changetype<Description>(guest.description).onPoweroff, WANT_OFF);
+}
+
+/** It restarted itself. */
+export function guestRestarted(guest: Guest): i32 {
+  return end(guest, changetype<Description>(guest.description).onReboot, WANT_OFF);
+}
+
+/** The hypervisor stopped it for what a vCPU of it did; its crash record is already written. */
+export function guestCrashed(guest: Guest): i32 {
+  return end(guest, changetype<Description>(guest.description).onCrash, WANT_CRASHED);
+}
+
+/** The hypervisor went wrong while it worked for the guest: it stays down, whatever its description says. */
+export function guestFailed(guest: Guest): i32 {
+  return ask(guest, WANT_CRASHED);
+}
+
+function end(guest: Guest, policy: u32, otherwise: u32): i32 {
+  if (policy == END_DESTROY) return ask(guest, WANT_DESTROY);
+  if (policy != END_RESTART) return ask(guest, otherwise);
+  if (mayRestart(guest)) return ask(guest, WANT_RESTART);
+  const status = ask(guest, otherwise);
+  if (status == Status.Ok) tellLimit(guest);
+  return status;
+}
+
+function tellLimit(guest: Guest): void {
+  postEvent(WIRE_EVENT_RESTART_LIMIT, guest, guest.quickRestarts, guest.state);
+  print("guest ");
+  printText(guest.name);
+  print(" stays down: it restarted ");
+  printDec(guest.quickRestarts);
+  print(" times without a quiet minute (typeone,restart-limit)\n");
+}
+
+/** Counts a restart; false when it is one too many without a quiet minute in between. */
+function mayRestart(guest: Guest): bool {
+  const limit = changetype<Description>(guest.description).restartLimit;
+  if (now() - guest.startedAt > QUIET_SECONDS * ticksPerSecond()) guest.quickRestarts = 0;
+  if (limit != 0 && guest.quickRestarts >= limit) return false;
+  guest.quickRestarts += 1;
+  return true;
+}
+
+/** Restarts that it has left before the limit on loops. u32.MAX_VALUE: there is none. */
+export function restartsLeft(guest: Guest): u32 {
+  const limit = changetype<Description>(guest.description).restartLimit;
+  if (limit == 0) return u32.MAX_VALUE;
+  return guest.quickRestarts < limit ? limit - guest.quickRestarts : 0;
+}
+
+/** NotFound: there is no guest. Busy: something of higher rank is under way. */
 function ask(guest: Guest, wanted: u32): i32 {
   acquire(guest.lock);
   let status: i32 = Status.Ok;
   if (guest.state == GUEST_EMPTY) status = Status.NotFound;
-  else if (guest.wanted != 0 && guest.wanted != wanted && guest.wanted != GUEST_PAUSED) status = Status.Busy;
-  if (status == Status.Ok) {
+  else if (guest.wanted > wanted) status = Status.Busy;
+  else if (guest.wanted != wanted) {
     guest.wanted = wanted;
-    guest.cleared = 0;
     for (let i: u32 = 0; i < guest.vcpuCount; i++) callOff(vcpuAt(guest, i));
   }
   release(guest.lock);
@@ -125,96 +182,4 @@ function callOff(vcpu: Vcpu): void {
 /** run.ts: a called-off vCPU is off its hart. */
 export function vcpuHasLeft(vcpu: Vcpu): void {
   workerWake(changetype<Worker>(worker));
-}
-
-// ---- The worker.
-
-/** One bounded step for each guest of which something is wanted. Answers 1 while there is more to do at once. */
-function lifecycleStep(argument: usize): u32 {
-  let more: u32 = 0;
-  for (let i: u32 = 0; i < guestCount(); i++) {
-    const guest = guestByIndex(i);
-    if (guest.wanted == 0) continue;
-    thisHart().workingFor = changetype<usize>(guest);
-    if (allOff(guest)) more |= advance(guest);
-  }
-  return more;
-}
-
-/** Whether no vCPU of the guest is on a hart or in a queue. Those that wait somewhere are taken out. */
-function allOff(guest: Guest): bool {
-  let off = true;
-  for (let i: u32 = 0; i < guest.vcpuCount; i++) {
-    const vcpu = vcpuAt(guest, i);
-    if (vcpu.state != STATE_STOPPED && residence(vcpu) == 0) schedStop(vcpu);
-    if (vcpu.state != STATE_STOPPED || residence(vcpu) != 0) off = false;
-  }
-  return off;
-}
-
-/** The next step towards what is wanted. Answers 1 if there are more. */
-function advance(guest: Guest): u32 {
-  for (let i: u32 = 0; i < guest.vcpuCount; i++) {
-    timerCancel(changetype<Timer>(vcpuAt(guest, i).clock));
-    hw.atomicAnd(changetype<usize>(vcpuAt(guest, i)) + offsetof<Vcpu>("requests"), ~REQUEST_LEAVE);
-  }
-  if (guest.wanted == GUEST_PAUSED) {
-    settle(guest, GUEST_PAUSED);
-    return 0;
-  }
-  if (guest.cleared < guest.ramSize && guest.rangeCount != 0) {
-    guest.cleared = clearGuest(guest, guest.cleared, CLEAR_STEP);
-    return 1;
-  }
-  for (let i: u32 = 0; i < guest.vcpuCount; i++) vcpuAt(guest, i).hsm = HSM_STOPPED;
-  if (guest.wanted == GUEST_RESTARTING) restart(guest);
-  else dissolve(guest);
-  return 0;
-}
-
-function settle(guest: Guest, state: u32): void {
-  acquire(guest.lock);
-  guest.state = state;
-  traceGuest(guest);
-  guest.wanted = 0;
-  release(guest.lock);
-}
-
-/** Clean memory, devices as at power-on, the kernel loaded anew. */
-function restart(guest: Guest): void {
-  guest.restarts += 1;
-  settle(guest, GUEST_CREATED);
-  acquire(guest.lock);
-  irqchipReset(guest);
-  busReset(guest);
-  release(guest.lock);
-  if (guest.rangeCount == 0 && !bringMemory(guest)) {
-    settle(guest, GUEST_SHUTDOWN);
-    return;
-  }
-  loadAndStart(guest, 0);
-}
-
-function bringMemory(guest: Guest): bool {
-  const description = changetype<Description>(guest.description);
-  if (takeGuestMemory(guest, description.staticHpa) != Status.Ok) return false;
-  if (mapGuestMemory(guest) == Status.Ok) return true;
-  unmapStage2(guest);
-  giveGuestMemory(guest);
-  return false;
-}
-
-/** Everything goes back. The VMID is given up too: its next owner begins in a generation that forgets it. */
-function dissolve(guest: Guest): void {
-  const wanted = guest.wanted;
-  unmapStage2(guest);
-  giveGuestMemory(guest);
-  guest.vmidGeneration = 0;
-  busStop(guest);
-  acquire(guest.lock);
-  irqchipReset(guest);
-  busReset(guest);
-  if (wanted == WANT_DESTROY) detachConsole(guest.console);
-  release(guest.lock);
-  settle(guest, wanted == WANT_DESTROY ? GUEST_EMPTY : wanted);
 }

@@ -1,79 +1,65 @@
 // SPDX-License-Identifier: Apache-2.0
-// Puts kernel, ramdisk and device tree into a guest's clean RAM and starts its first vCPU. The layout, from the top:
-// tree at 64 KiB below the end, ramdisk below it on a page boundary, kernel where its header says. Boot and worker.
-import { now } from "../arch/seam";
-import { print, printText } from "../lib/print";
-import { acquire, release } from "../lib/lock";
+// Kernel, ramdisk and device tree in a guest's RAM. The layout, from the top: tree at 64 KiB below the end, ramdisk
+// below it on a page boundary, kernel where its header says; decided once, when the guest is made. What is copied is
+// copied in steps. Boot and creation (layOut), the lifecycle worker (loadStep).
 import { Status } from "../lib/status";
-import { traceGuest } from "../trace/events";
-import { startVcpu } from "./power";
-import { Description } from "./description";
-import { Guest, GUEST_RUNNING, GUEST_SHUTDOWN } from "./guest";
+import { Description, Module } from "./description";
+import { Guest } from "./guest";
 import { KernelPlace, placeKernel } from "./image";
 import { loadGuest } from "./memory";
+import { refuse } from "./refusal";
 import { guestTree, TREE_ROOM } from "./tree";
-import { vcpuAt } from "./lifecycle";
 
-@unmanaged
-export class Layout {
-  kernel: u64 = 0;
-  ramdisk: u64 = 0;
-  tree: u64 = 0;
-}
+/** Bytes copied in one step. */
+const LOAD_STEP: u64 = 0x20_0000;
 
-// @lock none: boot, then the lifecycle worker alone.
-const layout: usize = memory.data(24, 8);
+// @lock creation
 const place: usize = memory.data(16, 8);
 
-/** Computes where everything goes. Range: it does not fit, or pieces overlap. */
-export function layOut(guest: Guest, description: Description, into: Layout): i32 {
+/** Decides where everything goes in the guest's RAM. On a failure refusal.ts has the reason in words. */
+export function layOut(guest: Guest, description: Description): i32 {
   const at = changetype<KernelPlace>(place);
   const status = placeKernel(description.kernel, guest.ramSize, at);
-  if (status != Status.Ok) return status;
-  if (guest.ramSize < TREE_ROOM + at.offset + at.extent) return Status.Range;
+  if (status == Status.Unsupported) return refuse(status, "its kernel is big-endian");
+  if (status == Status.Malformed) return refuse(status, "its kernel's Image header contradicts itself");
+  if (status != Status.Ok) return refuse(status, "its kernel does not fit into its memory");
+  if (description.tree.size > TREE_ROOM) return refuse(Status.Limit, "its device tree has more than 64 KiB");
   const top = guest.ramSize - TREE_ROOM;
-  const ramdisk = description.ramdisk.size > top ? u64.MAX_VALUE : (top - description.ramdisk.size) & ~(<u64>0xfff);
-  if (ramdisk > top || ramdisk < at.offset + at.extent) return Status.Range;
-  into.kernel = guest.ramBase + at.offset;
-  into.ramdisk = guest.ramBase + ramdisk;
-  into.tree = guest.ramBase + top;
+  if (guest.ramSize < TREE_ROOM || description.ramdisk.size > top || top - description.ramdisk.size < at.offset)
+    return refuse(Status.Range, "kernel, ramdisk and device tree do not fit into its memory");
+  const ramdisk = (top - description.ramdisk.size) & ~(<u64>0xfff);
+  if (ramdisk < at.offset || ramdisk - at.offset < at.extent)
+    return refuse(Status.Range, "kernel, ramdisk and device tree do not fit into its memory");
+  guest.kernelGpa = guest.ramBase + at.offset;
+  guest.ramdiskGpa = guest.ramBase + ramdisk;
+  guest.treeGpa = guest.ramBase + top;
   return Status.Ok;
 }
 
-/** `first`: 1 on the first start, when preloaded modules already lie in place. The guest becomes running. */
-export function loadAndStart(guest: Guest, first: u32): i32 {
+/** Percent of kernel and ramdisk that are in place, while the guest is loading. */
+export function loadedPercent(guest: Guest): u32 {
   const description = changetype<Description>(guest.description);
-  const where = changetype<Layout>(layout);
-  let status = layOut(guest, description, where);
-  if (status == Status.Ok && !(first && description.kernel.preloaded)) {
-    status = loadGuest(guest, where.kernel, description.kernel.hpa, description.kernel.size);
-  }
-  if (status == Status.Ok && description.ramdisk.size && !(first && description.ramdisk.preloaded)) {
-    status = loadGuest(guest, where.ramdisk, description.ramdisk.hpa, description.ramdisk.size);
-  }
-  if (status == Status.Ok) {
-    if (description.tree.size > TREE_ROOM) status = Status.Range;
-    else if (description.tree.size) status = loadGuest(guest, where.tree, description.tree.hpa, description.tree.size);
-    else status = guestTree(guest, description, where);
-  }
-  acquire(guest.lock);
-  if (status == Status.Ok) {
-    if (first) guest.timeDelta = 0 - now();
-    guest.state = GUEST_RUNNING;
-    startVcpu(vcpuAt(guest, 0), where.kernel, where.tree);
-  } else {
-    guest.state = GUEST_SHUTDOWN;
-  }
-  traceGuest(guest);
-  release(guest.lock);
-  if (status != Status.Ok) sayWhy(guest, status);
-  return status;
+  const total = description.kernel.size + description.ramdisk.size;
+  return <u32>(total ? (min(guest.progress, total) * 100) / total : 100);
 }
 
-function sayWhy(guest: Guest, status: i32): void {
-  print("guest ");
-  printText(guest.name);
-  if (status == Status.Unsupported) print(" cannot start: its kernel is big-endian\n");
-  else if (status == Status.Malformed) print(" cannot start: its kernel's Image header contradicts itself\n");
-  else print(" cannot start: kernel, ramdisk and device tree do not fit into its memory\n");
+/** One step of loading. 1: there are more; 0: all is in place; negative: the device tree does not fit. */
+export function loadStep(guest: Guest): i32 {
+  const description = changetype<Description>(guest.description);
+  const kernel = description.kernel;
+  const at = guest.progress;
+  if (at < kernel.size) return copyPiece(guest, kernel, guest.kernelGpa, at);
+  if (at - kernel.size < description.ramdisk.size)
+    return copyPiece(guest, description.ramdisk, guest.ramdiskGpa, at - kernel.size);
+  const tree = description.tree;
+  return tree.size ? loadGuest(guest, guest.treeGpa, tree.hpa, tree.size) : guestTree(guest, description);
+}
+
+/** A module that already lies in place is passed over whole; so is one that cannot be copied, which layOut excludes. */
+function copyPiece(guest: Guest, module: Module, gpa: u64, from: u64): i32 {
+  const there = guest.first && module.preloaded;
+  const piece = there ? module.size - from : min(module.size - from, LOAD_STEP);
+  const status: i32 = there ? Status.Ok : loadGuest(guest, gpa + from, module.hpa + from, piece);
+  guest.progress += piece;
+  return status == Status.Ok ? 1 : status;
 }

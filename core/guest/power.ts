@@ -7,7 +7,7 @@ import { thisHart } from "../host/hart";
 import { Timer, timerCancel } from "../host/timers";
 import { askHart } from "../sched/harts";
 import { schedBlock, schedStart, schedStop } from "../sched/sched";
-import { HSM_STARTED, HSM_STOPPED, HSM_SUSPENDED, REQUEST_EXTERNAL, REQUEST_LEAVE, Vcpu } from "./vcpu";
+import { HSM_STARTED, HSM_STOPPED, HSM_SUSPENDED, REQUEST_EXTERNAL, REQUEST_LEAVE, REQUEST_MOVE, Vcpu } from "./vcpu";
 
 /**
  * Power-on registers; the vCPU's state is in no hart. Software interrupts sent since its start, or that ended its
@@ -32,7 +32,7 @@ export function startVcpu(vcpu: Vcpu, address: u64, argument: u64): void {
   vcpu.startArgument = argument;
   vcpu.resetOnWake = 1;
   // What was asked of it before it stopped is void; what is asked from now on is not.
-  hw.atomicAnd(changetype<usize>(vcpu) + offsetof<Vcpu>("requests"), REQUEST_LEAVE);
+  hw.atomicAnd(changetype<usize>(vcpu) + offsetof<Vcpu>("requests"), REQUEST_LEAVE | REQUEST_MOVE);
   vcpu.hsm = HSM_STARTED;
   schedStart(vcpu);
 }

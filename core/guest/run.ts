@@ -15,6 +15,7 @@ import * as hw from "../hw";
 import { Hart, thisHart } from "../host/hart";
 import { machineStopped } from "../host/panic";
 import { KIND_WORKER } from "../sched/entity";
+import { mustMove } from "../sched/harts";
 import { needsReschedule, schedNext, schedStop, schedWake } from "../sched/sched";
 import { Worker, workerRun } from "../sched/worker";
 import { mustReschedule, traceArm, traceFollow } from "../trace/control";
@@ -22,7 +23,7 @@ import { traceEnter, traceExit, traceInjected, traceSwitch, traceWorker } from "
 import { contain } from "./contain";
 import { vcpuHasLeft } from "./lifecycle";
 import { endSuspend, resetVcpu } from "./power";
-import { REQUEST_LEAVE, Vcpu } from "./vcpu";
+import { REQUEST_LEAVE, REQUEST_MOVE, Vcpu } from "./vcpu";
 
 /** What assembly passes in place of a context when the hypervisor itself faulted; 0 is an idle hart. */
 const FAULT: usize = 1;
@@ -98,9 +99,14 @@ function prepare(vcpu: Vcpu, hart: Hart): bool {
   if (hart.tracing) hart.exitLines = interruptLines();
   const requests = applyRequests(vcpu);
   if (hart.tracing) traceInjected(vcpu, hart);
-  if (requests & REQUEST_LEAVE) {
+  if (requests & REQUEST_LEAVE || vcpu.paused) {
     schedStop(vcpu);
     leaveHart(vcpu, hart);
+    return false;
+  }
+  if (requests & REQUEST_MOVE && mustMove(vcpu, hart.index)) {
+    // Stays asked: it is what wakes it elsewhere, once the scheduler has called it off this hart.
+    hw.atomicOr(changetype<usize>(vcpu) + offsetof<Vcpu>("requests"), REQUEST_MOVE);
     return false;
   }
   endSuspend(vcpu);

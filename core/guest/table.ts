@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The guests of this machine, by slot. A slot once made is kept and used again by the next guest.
-// @lock memory: slots are added at boot or under the memory lock; readers see a slot only when it is complete.
+// @lock creation: slots are added at boot or under the creation lock; readers see a slot only when it is complete.
 import { MAX_GUESTS } from "../limits";
 import { Guest, GUEST_EMPTY } from "./guest";
 
@@ -23,6 +23,15 @@ export function addGuest(guest: Guest): bool {
   store<usize>(slots + count * sizeof<usize>(), changetype<usize>(guest));
   count += 1;
   return true;
+}
+
+/** The guest that a handle names, null if there is none such any more; generation 0 means whichever has the slot now. */
+export function guestByHandle(id: u32, generation: u32): Guest {
+  const none = changetype<Guest>(0);
+  if (id >= count) return none;
+  const guest = guestByIndex(id);
+  if (guest.state == GUEST_EMPTY || (generation != 0 && guest.generation != generation)) return none;
+  return guest;
 }
 
 /** The guest of that NUL-terminated or `length`-byte name, a null pointer if there is none. */

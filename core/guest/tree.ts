@@ -21,7 +21,6 @@ import { Status } from "../lib/status";
 import { RTC_BASE, RTC_IRQ, RTC_SIZE, UART_BASE, UART_CLOCK, UART_IRQ, UART_SIZE } from "./board";
 import { Description } from "./description";
 import { Guest } from "./guest";
-import { Layout } from "./load";
 import { writeGuest } from "./memory";
 
 /** Room kept at the top of guest RAM for the tree. */
@@ -39,24 +38,24 @@ export function treeInit(): void {
 }
 
 /** Writes the guest's tree to its place in guest RAM. NoMemory: it has more to say than fits. */
-export function guestTree(guest: Guest, description: Description, layout: Layout): i32 {
+export function guestTree(guest: Guest, description: Description): i32 {
   acquire(changetype<Lock>(lock));
   const out = changetype<FdtWriter>(writer);
   fdtBegin(out, buffer, BUFFER);
-  writeRoot(out, guest, description, layout);
+  writeRoot(out, guest, description);
   const size = fdtFinish(out);
-  const status = size < 0 ? size : writeGuest(guest, layout.tree, buffer, size);
+  const status = size < 0 ? size : writeGuest(guest, guest.treeGpa, buffer, size);
   release(changetype<Lock>(lock));
   return status < 0 ? status : Status.Ok;
 }
 
-function writeRoot(out: FdtWriter, guest: Guest, description: Description, layout: Layout): void {
+function writeRoot(out: FdtWriter, guest: Guest, description: Description): void {
   fdtBeginNode(out, "");
   fdtPutString(out, "compatible", "typeone,guest\0riscv-virtio");
   fdtPutString(out, "model", "TypeOne guest");
   fdtPutU32(out, "#address-cells", 2);
   fdtPutU32(out, "#size-cells", 2);
-  writeChosen(out, description, layout);
+  writeChosen(out, guest, description);
   fdtBeginNodeAt(out, "memory", guest.ramBase);
   fdtPutString(out, "device_type", "memory");
   fdtPutReg(out, guest.ramBase, guest.ramSize);
@@ -74,13 +73,13 @@ function writeRoot(out: FdtWriter, guest: Guest, description: Description, layou
   fdtEndNode(out);
 }
 
-function writeChosen(out: FdtWriter, description: Description, layout: Layout): void {
+function writeChosen(out: FdtWriter, guest: Guest, description: Description): void {
   fdtBeginNode(out, "chosen");
   if (description.bootargs) fdtPutBytes(out, "bootargs", description.bootargs, description.bootargsLength + 1);
   fdtPutString(out, "stdout-path", "/soc/serial@10000000");
   if (description.ramdisk.size) {
-    fdtPutU64(out, "linux,initrd-start", layout.ramdisk);
-    fdtPutU64(out, "linux,initrd-end", layout.ramdisk + description.ramdisk.size);
+    fdtPutU64(out, "linux,initrd-start", guest.ramdiskGpa);
+    fdtPutU64(out, "linux,initrd-end", guest.ramdiskGpa + description.ramdisk.size);
   }
   // Without a seed a kernel spends a third of its boot on gathering entropy.
   writeRandomSeed(out);

@@ -24,6 +24,8 @@ export const REQUEST_FENCE: u32 = 8;
 export const REQUEST_FENCE_I: u32 = 16;
 /** The guest is stopping, pausing or restarting: do not enter, leave the hart. */
 export const REQUEST_LEAVE: u32 = 32;
+/** Its affinity changed: go to a hart where it may run. */
+export const REQUEST_MOVE: u32 = 64;
 
 @unmanaged
 export class Vcpu extends Entity {
@@ -40,7 +42,8 @@ export class Vcpu extends Entity {
   lastHart: u32 = 0;
   /** Index of the hart whose floating-point registers are this vCPU's own, all ones if none. */
   fpHart: u32 = 0;
-  pad1: u32 = 0;
+  /** 1 while a person keeps it from running (vcpu-control.ts); guarded by the guest's lock. */
+  paused: u32 = 0;
   /** HSM start and non-retentive suspend: where to resume (gpa) and with what a1. */
   startAddress: u64 = 0;
   startArgument: u64 = 0;

@@ -3,12 +3,15 @@
 // core/main.ts has their order. Boot context.
 import { addTables, hostIrqInitHart } from "../arch/seam";
 import { fdtCheck, fdtChild, fdtCompatible, fdtFind, fdtSibling, fdtU32, fdtU64 } from "../fdt/read";
+import { creationInit } from "../guest/create";
+import { eventsInit } from "../guest/events";
 import { treeInit } from "../guest/tree";
 import * as hw from "../hw";
-import { lifecycleInit } from "../guest/lifecycle";
+import { lifecycleInit } from "../guest/advance";
 import { print, printDec, printHex, printInit, printText } from "../lib/print";
 import { Status } from "../lib/status";
-import { allocate, arenaGrow } from "../mem/arena";
+import { allocate, arenaGrow, arenaReserve } from "../mem/arena";
+import { BLOCK, BLOCK_SHIFT, ramTakeBehind } from "../mem/ram";
 import { linkFind, linkStart } from "../mgmt/link";
 import { terminalInit } from "../mgmt/terminal";
 import { schedConfigure } from "../sched/sched";
@@ -18,6 +21,7 @@ import { TRACE_ARENA, traceInit } from "../trace/ring";
 import { ticksPerSecond } from "./clock";
 import { thisHart } from "./hart";
 import { hartCount } from "./harts";
+import { setHostTree } from "./host-tree";
 import { startMux } from "./mux";
 import { outputFinish, outputInit, showLine } from "./output";
 import { findSerial, SerialInfo } from "./serial-find";
@@ -29,6 +33,8 @@ const MOST_TREE: u32 = 0x10_0000;
 const BASE_ARENA: u32 = 0x2_0000;
 const GUEST_ARENA: u32 = 0x2_8000;
 const GUEST_TABLES: u32 = 12;
+/** Blocks of 2 MiB to grow into: enough for 64 guests. */
+const RESERVE_BLOCKS: u32 = 4;
 const MOST_GUESTS_AT_BOOT: u32 = 64;
 /** Microseconds. */
 const NORMAL_SLICE: u64 = 10_000;
@@ -42,6 +48,7 @@ const text: usize = memory.data(72, 8);
 /** Lines go to firmware's console until the UART is found. */
 export function startConsole(): void {
   outputInit();
+  eventsInit();
   printInit(changetype<u32>(showLine.index));
 }
 
@@ -68,6 +75,7 @@ export function copyTree(hpa: u64): usize {
   if (!tree) return 0;
   hw.copyIn(tree, hpa, size);
   const status = fdtCheck(tree, size);
+  setHostTree(tree);
   if (status == Status.Ok) return tree;
   print("the host's device tree at ");
   printHex(hpa);
@@ -87,6 +95,7 @@ export function makePools(tree: usize): bool {
   const guests = guestNodes(tree);
   if (!arenaGrow(BASE_ARENA + hartCount() * TRACE_ARENA + guests * (GUEST_ARENA + GUEST_TABLES * 4096))) return false;
   treeInit();
+  creationInit();
   return addTables(guests * GUEST_TABLES) == Status.Ok;
 }
 
@@ -125,6 +134,14 @@ export function joinScheduling(tree: usize): void {
   if (startMux(info.irq, info.trigger) != Status.Ok) print("no interrupt for the UART: input is not read\n");
   terminalInit();
   if (linkStart(info.hpa != 0 && info.irq != 0 ? 1 : 0) != Status.Ok) print("the management channel does not start\n");
+}
+
+/** Everything that boot takes is taken: free host memory right behind the image is kept for guests that come later. */
+export function keepReserve(): void {
+  const end = hw.imageEnd();
+  const blockEnd = (end + BLOCK - 1) & ~(BLOCK - 1);
+  const blocks = ramTakeBehind(blockEnd, RESERVE_BLOCKS);
+  arenaReserve(<u32>(blockEnd - end + ((<u64>blocks) << BLOCK_SHIFT)));
 }
 
 /** Boot cannot go on: says what is wrong and stops this hart. */

@@ -79,6 +79,22 @@ function reserveFromTree(fdt: usize): void {
   }
 }
 
+/** Does the tree keep any of [hpa, hpa + size) for firmware or a device? Reading such memory may fault. */
+export function isReserved(fdt: usize, hpa: u64, size: u64): bool {
+  const last = hpa + size - 1;
+  for (let i: u32 = 0; fdtReservation(fdt, i, at()) == Status.Ok; i++) if (overlaps(hpa, last)) return true;
+  const reserved = fdtFind(fdt, "/reserved-memory");
+  for (let node = reserved ? fdtChild(reserved) : 0; node; node = fdtSibling(node)) {
+    for (let i: u32 = 0; fdtReg(fdt, node, i, at()) == Status.Ok; i++) if (overlaps(hpa, last)) return true;
+  }
+  return false;
+}
+
+/** Whether the range that was read last has a byte among those from `first` to `last`. */
+function overlaps(first: u64, last: u64): bool {
+  return at().size != 0 && at().base <= last && at().base + at().size - 1 >= first;
+}
+
 /** Module addresses are host-physical as they stand: /chosen is no bus. */
 function reserveAll(fdt: usize, node: usize): void {
   for (let i: u32 = 0; fdtReg(fdt, node, i, at()) == Status.Ok; i++) ramReserve(at().base, at().size);

@@ -11,11 +11,17 @@ const MAX_PER_TRAP: u32 = 16;
 const MAX_OWNERS: u32 = 16;
 
 @unmanaged
-class Owner {
+export class Owner {
   irq: u32 = 0;
   /** Table index of (argument: usize) => void. */
   handler: u32 = 0;
   argument: usize = 0;
+  /** What people call it: a string literal, 0 if nobody said. */
+  name: usize = 0;
+  /** How often it was served, and by which hart last. */
+  served: u64 = 0;
+  hart: u32 = 0;
+  pad: u32 = 0;
 }
 
 const owners: usize = memory.data(<i32>(MAX_OWNERS * offsetof<Owner>()), 8);
@@ -40,13 +46,27 @@ export function hostInterrupts(): void {
     if (irq == 0) return;
     thisHart().externalInterrupts += 1;
     const owner = ownerOf(irq);
-    if (changetype<usize>(owner) != 0) call_indirect<void>(owner.handler, owner.argument);
+    if (changetype<usize>(owner) != 0) {
+      owner.served += 1;
+      owner.hart = thisHart().index;
+      call_indirect<void>(owner.handler, owner.argument);
+    }
     completeHostInterrupt(irq);
     if (changetype<usize>(owner) == 0) {
       unowned += 1;
       disableHostInterrupt(irq);
     }
   }
+}
+
+/** Boot: what people call the interrupt that was registered last. */
+export function nameHostInterrupt(name: string): void {
+  hostInterrupt(count - 1).name = changetype<usize>(name);
+}
+
+/** Interrupt `index` of those that have owners, a null pointer beyond the last. */
+export function hostInterrupt(index: u32): Owner {
+  return changetype<Owner>(index < count ? owners + <usize>index * offsetof<Owner>() : 0);
 }
 
 /** How many interrupts came that nobody owns. */

@@ -9,7 +9,7 @@ import { MAX_GUESTS } from "../limits";
 import { Worker, workerInit, workerWake } from "../sched/worker";
 import { consoleByNumber, consoleDue, consoleGuestInput, consoleGuestOutput, onConsoleWait } from "./console";
 import { thisHart } from "./hart";
-import { ownHostInterrupt } from "./interrupts";
+import { nameHostInterrupt, ownHostInterrupt } from "./interrupts";
 import {
   beginLine,
   endLine,
@@ -70,6 +70,7 @@ export function startMux(irq: u32, trigger: u32): i32 {
   if (status == 0 && irq != 0) {
     status = ownHostInterrupt(irq, trigger, changetype<u32>(serialInterrupt.index), 0);
     if (status == 0) {
+      nameHostInterrupt("uart");
       lockConsole();
       outputStart();
       serialListen();

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Spin locks on linear memory, taken for a few dozen instructions with interrupts off, by the hart that they name.
-// Order, outermost first: guest, queue of a hart, timers of a hart, host memory, console.
+// Order, outermost first: creation of a guest, guest, queue of a hart, timers of a hart, host memory, console.
 // Every lock is registered, so that containment can let go of what a faulting hart held (guest/contain.ts).
 import * as hw from "../hw";
 
+export const RANK_CREATION: u32 = 0;
 export const RANK_GUEST: u32 = 1;
 export const RANK_QUEUE: u32 = 2;
 export const RANK_TIMERS: u32 = 3;
@@ -22,7 +23,7 @@ export class Lock {
 /** Size of a Lock for static reservations. */
 export const LOCK_SIZE: i32 = 16;
 
-// @lock per boot: locks are registered by the boot hart only.
+// @lock creation: by the boot hart, or when a slot is made.
 let lastRegistered: usize = 0;
 
 /** Makes a lock ready for use. Boot and guest creation only. */

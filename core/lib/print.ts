@@ -64,6 +64,11 @@ function target(): Line {
   return other != 0 ? changetype<Line>(other) : own();
 }
 
+/** The line that this hart's print* append to now, for what line.ts can do besides. */
+export function printLine(): Line {
+  return target();
+}
+
 /** Appends a string literal; a newline in it ends the line. */
 export function print(text: string): void {
   const line = target();
@@ -141,6 +146,15 @@ export function logAllowed(limit: Limit, now: u64): u32 {
 /** Position of the log's oldest byte. */
 export function logStart(): u32 {
   return changetype<Ring>(logPtr).read;
+}
+
+/** Forgets what the log holds; positions go on. */
+export function logClear(): void {
+  const lock = changetype<Lock>(lockPtr);
+  const log = changetype<Ring>(logPtr);
+  acquire(lock);
+  log.read = log.written;
+  release(lock);
 }
 
 /** The log's byte at a position, -1 behind the newest; what was given up meanwhile reads as newlines. */

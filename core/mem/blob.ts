@@ -208,7 +208,7 @@ export function blobHold(id: u32): i32 {
 export function blobRelease(id: u32): void {
   acquire(changetype<Lock>(lockPtr));
   const blob = blobById(id);
-  let free = false;
+  let free: bool = 0;
   if (changetype<usize>(blob) != 0 && blob.owners != 0) {
     blob.owners -= 1;
     free = letGo(blob);

@@ -88,15 +88,25 @@ export function ramTake(blocks: u64, align: u64, owner: u32): u64 {
   return hpa;
 }
 
+/** From the top down: what lies right behind the hypervisor's image stays free for it to grow into. */
 function findRun(blocks: u64, align: u64): u64 {
-  for (let i: u32 = 0; i < bankCount; i++) {
-    const at = bank(i);
-    let from = (((at.hpa + align - 1) & ~(align - 1)) - at.hpa) >> BLOCK_SHIFT;
-    for (; from + blocks <= at.blocks; from += align >> BLOCK_SHIFT) {
-      if (runIsOwnedBy(at, from, blocks, OWNER_FREE)) return at.hpa + (from << BLOCK_SHIFT);
+  for (let i = bankCount; i != 0; i--) {
+    const at = bank(i - 1);
+    const size = at.blocks << BLOCK_SHIFT;
+    if (blocks << BLOCK_SHIFT > size) continue;
+    let hpa = (at.hpa + size - (blocks << BLOCK_SHIFT)) & ~(align - 1);
+    for (; hpa >= at.hpa && hpa <= at.hpa + size; hpa -= align) {
+      if (runIsOwnedBy(at, (hpa - at.hpa) >> BLOCK_SHIFT, blocks, OWNER_FREE)) return hpa;
     }
   }
   return 0;
+}
+
+/** Takes up to `most` free blocks right from `hpa` on for the hypervisor; answers how many it got. */
+export function ramTakeBehind(hpa: u64, most: u32): u32 {
+  let taken: u32 = 0;
+  while (taken < most && ramTakeAt(hpa + ((<u64>taken) << BLOCK_SHIFT), 1, OWNER_RESERVED) == Status.Ok) taken += 1;
+  return taken;
 }
 
 /** Takes exactly [hpa, hpa + blocks * 2 MiB) for `owner`. Busy if any of it is not free, Range if it is not RAM. */
@@ -175,6 +185,16 @@ export function ramNextRun(run: RamRun): bool {
   run.hpa = at.hpa + (from << BLOCK_SHIFT);
   run.size = (run.block - from) << BLOCK_SHIFT;
   return true;
+}
+
+/** Whether [hpa, hpa + length) lies in one bank of RAM. */
+export function ramHas(hpa: u64, length: u64): bool {
+  for (let i: u32 = 0; i < bankCount; i++) {
+    const size = bank(i).blocks << BLOCK_SHIFT;
+    const offset = hpa - bank(i).hpa;
+    if (hpa >= bank(i).hpa && offset < size && length <= size - offset) return true;
+  }
+  return false;
 }
 
 /** The alignment worth trying for `blocks`: a gigapage for guests that can use one. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The last lines that were typed at the terminal. Used by the terminal's worker only. A fixed table; the oldest goes.
-const LINES: u32 = 8;
+const LINES: u32 = 16;
 const WIDTH: u32 = 128;
 
 // @lock none: the terminal's worker only. Each slot: a length byte, then the text.

@@ -1,28 +1,64 @@
 // SPDX-License-Identifier: Apache-2.0
 // The management terminal: what a person types at the host's console while no toolstack is attached. Bytes come from
-// the UART's interrupt into a ring; a worker edits the line, runs the command and prints, so no exit waits for it.
-// Editing: backspace, Ctrl-U, Ctrl-C, arrows up and down through the last lines. Never takes a byte from a guest.
+// the UART's interrupt into a ring; a worker edits the line and runs commands, a key or a piece of an answer at a time and
+// only while the output has room, so no exit waits for it and nothing of an answer is lost. Ctrl-C ends a long answer.
+// Never takes a byte from a guest, and says nothing while a guest's console is shown.
+import { commandRuns, commandStep, commandStop, startCommand, useCommands } from "./commands";
+import { COMMAND_COUNT, COMMAND_TABLE } from "./commands-table";
 import { historyBack, historyForward, historyKeep } from "./history";
-import { runCommand } from "./commands";
-import { lockConsole, drawPrompt, outByte, outFlush, outText, setPrompt, unlockConsole } from "../host/output";
+import { completeLine, completion, listCompletions } from "./terminal-complete";
+import {
+  cutTo,
+  EDIT_SIZE,
+  editCursor,
+  editLength,
+  editText,
+  forgetLine,
+  insert,
+  moveTo,
+  promptAndEdit,
+  redraw,
+  replaced,
+  wordBefore,
+  wordBehind,
+} from "./terminal-edit";
+import { CTRL_A, CTRL_B, CTRL_D, CTRL_E, CTRL_F, CTRL_N, CTRL_P, keyOf, META } from "./terminal-keys";
+import {
+  drawPrompt,
+  FOCUS_HOST,
+  lockConsole,
+  outByte,
+  outFlush,
+  outputFocus,
+  outRoom,
+  outText,
+  setPrompt,
+  unlockConsole,
+} from "../host/output";
 import { onHostInput, onHostRoom } from "../host/mux";
 import { Line, lineInit } from "../lib/line";
 import { printInto } from "../lib/print";
-import { Ring, ringInit, ringPut, ringTake } from "../lib/ring";
+import { Ring, ringCount, ringInit, ringPut, ringTake } from "../lib/ring";
+import { newTable } from "./commands/out";
 import { Worker, workerInit, workerWake } from "../sched/worker";
-import { logStep, logWaits } from "./commands/log";
 
 const INPUT_SIZE: u32 = 256;
-export const EDIT_SIZE: u32 = 120;
-const ANSWER_SIZE: u32 = 8192;
+/** The longest line of an answer, and the room in the output that one step of a command, or a key, may need. */
+const ANSWER_SIZE: u32 = 2048;
+const STEP_ROOM: u32 = 3584;
+/** Steps of a command before others have their turn. */
+const PIECE: u32 = 16;
 const PRIORITY: u32 = 6;
 
 const CTRL_C: u32 = 3;
 const BACKSPACE: u32 = 8;
+const TAB: u32 = 9;
 const NEWLINE: u32 = 10;
+const CTRL_K: u32 = 11;
+const CTRL_L: u32 = 12;
 const RETURN: u32 = 13;
 const CTRL_U: u32 = 21;
-const ESCAPE: u32 = 27;
+const CTRL_W: u32 = 23;
 const DELETE: u32 = 127;
 
 // @lock none: the scheduler guards a worker.
@@ -30,17 +66,18 @@ const workerPtr: usize = memory.data(<i32>offsetof<Worker>(), 16);
 /** @lock console: filled by a trap, emptied by the worker. */
 const inputPtr: usize = memory.data(<i32>offsetof<Ring>(), 8);
 const inputData: usize = memory.data(<i32>INPUT_SIZE, 8);
-// @lock none: the worker only; the prompt is drawn from `edit` under the console lock while the worker sleeps.
-const edit: usize = memory.data(<i32>EDIT_SIZE, 8);
-let length: u32 = 0;
-/** Bytes of an escape sequence seen: 0, 1 (ESC), 2 (ESC [). */
-let escaped: u32 = 0;
-let afterReturn: u32 = 0;
+/** 1: Ctrl-C came while a command ran. */
+let stop: u32 = 0;
+// @lock none: the worker only.
+let lastByte: u32 = 0;
+let lastKey: u32 = 0;
+const typed: usize = memory.data(8, 8);
 const answerPtr: usize = memory.data(<i32>offsetof<Line>(), 8);
 const answerData: usize = memory.data(<i32>ANSWER_SIZE, 8);
 
 /** Boot, after startMux: shows the prompt and listens. */
 export function terminalInit(): i32 {
+  useCommands(COMMAND_TABLE, COMMAND_COUNT);
   ringInit(changetype<Ring>(inputPtr), inputData, INPUT_SIZE);
   const answer = changetype<Line>(answerPtr);
   lineInit(answer, answerData, ANSWER_SIZE);
@@ -49,146 +86,196 @@ export function terminalInit(): i32 {
   if (status != 0) return status;
   onHostInput(changetype<u32>(terminalInput.index));
   onHostRoom(changetype<u32>(terminalRoom.index));
-  lockConsole();
-  setPrompt(changetype<u32>(promptAndEdit.index));
-  drawPrompt();
-  outFlush();
-  unlockConsole();
+  endAnswer();
   return status;
 }
 
 /** Trap: one byte was typed. A full ring loses it, as a UART would. */
 export function terminalInput(byte: u32): void {
   lockConsole();
-  ringPut(changetype<Ring>(inputPtr), byte);
+  if (byte == CTRL_C && commandRuns()) stop = 1;
+  else ringPut(changetype<Ring>(inputPtr), byte);
   unlockConsole();
   workerWake(changetype<Worker>(workerPtr));
 }
 
-/** Trap: the output has room again. */
+/** Trap: the output has room again, or the focus may have changed. */
 export function terminalRoom(): void {
-  if (logWaits()) workerWake(changetype<Worker>(workerPtr));
+  if (commandRuns() || ringCount(changetype<Ring>(inputPtr)) != 0) workerWake(changetype<Worker>(workerPtr));
 }
 
 /** Worker: one key, or one piece of a long answer. Answers 1 while there is more to do at once. */
 export function terminalRun(argument: usize): u32 {
-  if (logWaits()) {
-    const more = logStep();
-    if (!logWaits()) endAnswer();
-    return more;
-  }
   lockConsole();
-  const byte = ringTake(changetype<Ring>(inputPtr));
+  const ready = outRoom() >= STEP_ROOM && outputFocus() == FOCUS_HOST;
+  const byte = ready && !commandRuns() ? ringTake(changetype<Ring>(inputPtr)) : -1;
   unlockConsole();
+  if (!ready) return 0;
+  if (commandRuns()) {
+    answerMore();
+    return 1;
+  }
   if (byte < 0) return 0;
-  key(byte);
+  const ignored = byte == NEWLINE && lastByte == RETURN;
+  lastByte = byte;
+  if (ignored) return 1;
+  const key = keyOf(byte);
+  if (key != 0) press(key);
+  lastKey = key;
   return 1;
 }
 
-function key(byte: u32): void {
-  const ignored = byte == NEWLINE && afterReturn != 0;
-  afterReturn = byte == RETURN ? 1 : 0;
-  if (ignored) return;
-  if (escaped != 0) {
-    escapeSequence(byte);
-    return;
-  }
-  switch (byte) {
-    case ESCAPE:
-      escaped = 1;
-      break;
+function press(key: u32): void {
+  const cursor = editCursor();
+  switch (key) {
     case RETURN:
     case NEWLINE:
       enter();
-      break;
-    case BACKSPACE:
-    case DELETE:
-      if (length != 0) erase();
-      break;
-    case CTRL_U:
-      replace(0);
-      break;
+      return;
     case CTRL_C:
       abandon();
-      break;
+      return;
+    case TAB:
+      complete();
+      return;
+    case CTRL_A:
+      moveTo(0);
+      return;
+    case CTRL_E:
+      moveTo(EDIT_SIZE);
+      return;
+    case CTRL_B:
+      if (cursor != 0) moveTo(cursor - 1);
+      return;
+    case CTRL_F:
+      moveTo(cursor + 1);
+      return;
+    case META | 0x62:
+      moveTo(wordBefore());
+      return;
+    case META | 0x66:
+      moveTo(wordBehind());
+      return;
+    case CTRL_P:
+      replaced(historyBack(editText(), EDIT_SIZE));
+      return;
+    case CTRL_N:
+      replaced(historyForward(editText(), EDIT_SIZE));
+      return;
+    case CTRL_L:
+      clearScreen();
+      return;
     default:
-      if (byte >= 0x20 && byte < 0x7f && length < EDIT_SIZE) insert(byte);
+      change(key, cursor);
   }
 }
 
-function escapeSequence(byte: u32): void {
-  if (escaped == 1) {
-    escaped = byte == 0x5b ? 2 : 0;
-    return;
+/** Keys that change the line's text. */
+function change(key: u32, cursor: u32): void {
+  switch (key) {
+    case BACKSPACE:
+    case DELETE:
+      if (cursor != 0) cutTo(cursor - 1);
+      return;
+    case CTRL_D:
+      cutTo(cursor + 1);
+      return;
+    case CTRL_K:
+      cutTo(EDIT_SIZE);
+      return;
+    case CTRL_U:
+      cutTo(0);
+      return;
+    case CTRL_W:
+    case META | DELETE:
+      cutTo(wordBefore());
+      return;
+    case META | 0x64:
+      cutTo(wordBehind());
+      return;
+    default:
+      if (key < 0x20 || key >= META) return;
+      store<u8>(typed, <u8>key);
+      insert(typed, 1);
   }
-  // Parameters of longer sequences (ESC [ 3 ~) are passed over up to their final byte.
-  if (byte < 0x40) return;
-  escaped = 0;
-  if (byte == 0x41) replace(historyBack(edit, EDIT_SIZE));
-  else if (byte == 0x42) replace(historyForward(edit, EDIT_SIZE));
 }
 
-function insert(byte: u32): void {
+function clearScreen(): void {
   lockConsole();
-  store<u8>(edit + length, <u8>byte);
-  length += 1;
-  outByte(byte);
-  outFlush();
+  outText("\x1b[H\x1b[2J");
   unlockConsole();
-}
-
-function erase(): void {
-  lockConsole();
-  length -= 1;
-  outText("\b \b");
-  outFlush();
-  unlockConsole();
-}
-
-/** The line is now the first `count` bytes of `edit`. */
-function replace(count: u32): void {
-  lockConsole();
-  length = count;
-  outText("\r\x1b[K");
-  drawPrompt();
-  outFlush();
-  unlockConsole();
+  redraw();
 }
 
 function abandon(): void {
   lockConsole();
   outText("^C\r\n");
-  length = 0;
-  drawPrompt();
-  outFlush();
   unlockConsole();
+  endAnswer();
 }
 
-/** Draws the prompt and what was typed so far; the console lock is held. */
-export function promptAndEdit(): void {
-  outText("typeone> ");
-  for (let i: u32 = 0; i < length; i++) outByte(load<u8>(edit + i));
+/** Adds what is sure; a second Tab in a row that can add nothing lists what there is. */
+function complete(): void {
+  const more = completeLine(editText(), editCursor());
+  if (more != 0) {
+    insert(completion(), more);
+  } else if (lastKey == TAB) {
+    startAnswer();
+    listCompletions();
+    printInto(changetype<Line>(0));
+    showPrompt();
+  }
 }
 
-function enter(): void {
+/** What follows stands below the prompt's line, which stays as it is. */
+function startAnswer(): void {
   lockConsole();
   setPrompt(0);
   outText("\r\n");
   outFlush();
   unlockConsole();
-  historyKeep(edit, length);
-  const answer = changetype<Line>(answerPtr);
-  printInto(answer);
-  runCommand(edit, length);
-  if (answer.length != 0) showAnswer(answer);
-  printInto(changetype<Line>(0));
-  if (!logWaits()) endAnswer();
+  printInto(changetype<Line>(answerPtr));
 }
 
-/** The command is done: the prompt comes back. */
+function enter(): void {
+  if (editCursor() != editLength()) moveTo(EDIT_SIZE);
+  startAnswer();
+  historyKeep(editText(), editLength());
+  stop = 0;
+  newTable();
+  startCommand(editText(), editLength());
+  printInto(changetype<Line>(0));
+  if (commandRuns()) answerMore();
+  else endAnswer();
+}
+
+/** Prints a piece of the answer, as long as there is room. */
+function answerMore(): void {
+  const answer = changetype<Line>(answerPtr);
+  printInto(answer);
+  let room = true;
+  for (let i: u32 = 0; i < PIECE && room && commandRuns(); i++) {
+    if (stop != 0) commandStop();
+    else commandStep();
+    lockConsole();
+    room = outRoom() >= STEP_ROOM;
+    unlockConsole();
+  }
+  if (answer.length != 0) showAnswer(answer);
+  printInto(changetype<Line>(0));
+  if (!commandRuns()) endAnswer();
+}
+
+/** The command is done: an empty prompt comes back. */
 function endAnswer(): void {
   lockConsole();
-  length = 0;
+  forgetLine();
+  unlockConsole();
+  showPrompt();
+}
+
+function showPrompt(): void {
+  lockConsole();
   setPrompt(changetype<u32>(promptAndEdit.index));
   drawPrompt();
   outFlush();

@@ -131,7 +131,7 @@ export class WireGuestInfo {
   id: u32 = 0; // Slot, 0 and up; people count from 1
   generation: u32 = 0; // Handle generation
   state: u32 = 0; // WireState
-  wanted: u32 = 0; // State that it is on its way to, 0 if none
+  wanted: u32 = 0; // State that it is on its way to, 0 if none, 255 if it is to be gone
   vcpus: u32 = 0; // vCPUs that may run
   maxVcpus: u32 = 0; // vCPUs that it has
   onlineVcpus: u32 = 0; // vCPUs that are started
@@ -143,7 +143,7 @@ export class WireGuestInfo {
   runTime: u64 = 0; // Ticks on harts, all vCPUs
   waitTime: u64 = 0; // Ticks ready but not on a hart
   exits: u64 = 0; // Exits, all vCPUs
-  interrupts: u64 = 0; // Interrupts injected
+  interrupts: u64 = 0; // Interrupts injected, all vCPUs
   consoleOut: u64 = 0; // Bytes that it sent
   consoleIn: u64 = 0; // Bytes that it was sent
   consoleLost: u64 = 0; // Bytes that it sent and nobody could see
@@ -184,7 +184,7 @@ export class WireVcpuInfo {
   waitTime: u64 = 0; // Ticks ready but not on a hart
   switches: u64 = 0; // Times that it came onto a hart
   exits: u64 = 0; // All exits
-  interrupts: u64 = 0; // Interrupts injected
+  interrupts: u64 = 0; // Interrupts injected, but for those that hardware (Sstc) or the vCPU itself (IPI) raises
 }
 export const WIRE_VCPU_INFO_SIZE: u32 = 80;
 
@@ -374,7 +374,7 @@ export class WireTraceControl {
 }
 export const WIRE_TRACE_CONTROL_SIZE: u32 = 8;
 
-/** Bytes of a stream from a position on. */
+/** Bytes of a stream from a position on. Positions count bytes; of a trace, records. */
 @unmanaged
 export class WireRead {
   stream: u16 = 0; // WireStream

@@ -91,3 +91,18 @@ export const OPERATION_VCPU_ACTION: u32 = 52; // Changes a vCPU
 export const OPERATION_VCPU_COUNT: u32 = 53; // Changes how many vCPUs may run
 export const OPERATION_HOST_ACTION: u32 = 60; // Ends or restarts the machine
 export const OPERATION_TRACE_CONTROL: u32 = 61; // Switches tracing
+
+// ---- Requests, by operation: bytes of the struct, and flags
+export const WIRE_REQUEST_TAIL: u32 = 16384; // Bytes may follow the struct
+export const WIRE_REQUEST_MUTATES: u32 = 32768; // It changes something
+export const WIRE_REQUEST_NONE: u32 = 65535; // There is no such operation
+export const WIRE_REQUEST_COUNT: u32 = 62; // Half-words in the table
+// prettier-ignore
+export const WIRE_REQUESTS: usize = memory.data<u16>([
+  65535, 8, 0, 0, 65535, 65535, 65535, 65535, 65535, 65535, 0, 8,
+  8, 8, 65535, 65535, 65535, 65535, 65535, 65535, 8, 16, 16, 16,
+  8, 16, 8, 65535, 65535, 65535, 16, 16400, 24, 65535, 65535, 65535,
+  65535, 65535, 65535, 65535, 8, 32816, 16400, 32776, 65535, 65535, 65535, 65535,
+  65535, 65535, 32792, 32784, 32792, 32784, 65535, 65535, 65535, 65535, 65535, 65535,
+  32776, 32776,
+]);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the bus's tests need besides its interface: a guest with its devices in linear memory, and fields by name.
 // Compiled only into test modules; no part of the hypervisor imports it.
-import { newIrqchip, now } from "../arch/seam";
+import { initIrqchip, newIrqchip, now } from "../arch/seam";
 import { GoldfishRtc, rtcInit } from "../dev/goldfish-rtc";
 import { Ns16550, ns16550Init } from "../dev/ns16550";
 import { Guest } from "../guest/guest";
@@ -52,7 +52,8 @@ export function testGuest(ramBase: u64, ramSize: u64, vcpus: u32): usize {
     store<usize>(guest.vcpus + i * sizeof<usize>(), vcpu);
   }
   guest.regions = allocate(busBytes());
-  guest.irqchip = newIrqchip(vcpus, 31);
+  guest.irqchip = newIrqchip(vcpus);
+  initIrqchip(guest.irqchip, vcpus, 31);
   guest.console = makeConsole(1);
   guest.name = allocate(8);
   attachConsole(guest.console, guest.name, lock, changetype<usize>(guest));

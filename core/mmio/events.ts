@@ -28,7 +28,12 @@ export function consoleEvent(owner: usize, what: u32): void {
   if (guest.uart == 0) return;
   if (what == CONSOLE_RECEIVED) ns16550Receive(uart);
   else ns16550Drained(uart);
-  const region = regionOf(guest, guest.uart);
+  deviceMoved(guest, guest.uart);
+}
+
+/** Something happened to a device from outside: its line follows. The guest's lock is held. */
+export function deviceMoved(guest: Guest, device: usize): void {
+  const region = regionOf(guest, device);
   if (changetype<usize>(region) != 0) moveLine(guest, region);
 }
 

@@ -6,7 +6,7 @@ import * as hw from "../hw";
 import { kickHart } from "../arch/seam";
 import { Hart, RESCHEDULE, thisHart } from "../host/hart";
 import { hartByIndex } from "../host/harts";
-import { Entity, POLICY_PINNED } from "./entity";
+import { Entity, POLICY_PINNED, POLICY_PRIORITY } from "./entity";
 
 const sets: usize = memory.data(16);
 /** Harts that take part in scheduling. */
@@ -34,6 +34,13 @@ export function leaveSet(set: usize, hart: u32): void {
 export function eligible(entity: Entity): u32 {
   const known = hartSet(HARTS_KNOWN) & (<u32>entity.affinity);
   return entity.policy == POLICY_PINNED ? known : known & ~hartSet(HARTS_PINNED);
+}
+
+/** May the entity run on other harts, but not on hart `index`? Only fixed priority moves. */
+export function mustMove(entity: Entity, index: u32): bool {
+  if (entity.policy != POLICY_PRIORITY) return false;
+  const may = eligible(entity);
+  return may != 0 && (may & ((<u32>1) << index)) == 0;
 }
 
 /** Makes hart `index` call schedNext before it enters a guest again; at most one interrupt until it has. */

@@ -20,7 +20,8 @@ import { leastLoaded, residence } from "./wake";
 const registry: usize = memory.data(LOCK_SIZE);
 const FIRST: usize = memory.data(8);
 
-function registryLock(): Lock {
+/** Guards who takes part, the set of pinned harts, and affinities. */
+export function registryLock(): Lock {
   return changetype<Lock>(registry);
 }
 

@@ -22,7 +22,7 @@ import {
   STATE_READY,
   STATE_RUNNING,
 } from "./entity";
-import { askHart, HARTS_IDLE, HARTS_KNOWN, joinSet, leaveSet, overcommitted } from "./harts";
+import { askHart, HARTS_IDLE, HARTS_KNOWN, joinSet, leaveSet, mustMove, overcommitted } from "./harts";
 import { entityAt } from "./list";
 import { pull, pushAway, settle } from "./load";
 import { membersInit } from "./members";
@@ -30,6 +30,7 @@ import { policyCharge, policyDequeue, policyEnqueue, policyLeave, policyPick, po
 import { priorityYield } from "./priority";
 import { queueOf, queuesInit, RunQueue } from "./queue";
 
+export { schedSetAffinity, schedSetPriority, schedSetWeight } from "./change";
 export { schedAdd, schedMembers, schedRemove } from "./members";
 export { schedConfigure } from "./priority";
 export { schedStart, schedStop, schedWake } from "./wake";
@@ -102,6 +103,12 @@ function giveBack(queue: RunQueue, entity: Entity, at: u64): void {
   if (entity.place == PLACE_NONE) policyCharge(queue, entity, at);
   if (entity.kind == KIND_WORKER) entity.residence = 0;
   if (entity.state != STATE_RUNNING) return;
+  if (mustMove(entity, queue.hart)) {
+    // Its affinity changed: once this hart has let go of it, whatever is still asked of it wakes it elsewhere.
+    entity.state = STATE_BLOCKED;
+    policyLeave(queue, entity, at);
+    return;
+  }
   entity.state = STATE_READY;
   entity.readySince = at;
   policyEnqueue(queue, entity, at);
@@ -120,6 +127,13 @@ function leaveIdle(hart: Hart, queue: RunQueue, at: u64): void {
   queue.idle = 0;
   hart.idleTime += at - queue.idleSince;
   leaveSet(HARTS_IDLE, queue.hart);
+}
+
+/** Ticks that hart `index` had nothing to do, up to `at`. */
+export function hartIdleTime(index: u32, at: u64): u64 {
+  const queue = queueOf(index);
+  const since = queue.idleSince;
+  return hartByIndex(index).idleTime + (queue.idle && at > since ? at - since : 0);
 }
 
 /**

@@ -24,7 +24,10 @@ const LOOK_MS = 500;
 async function guestsOf(cell: Cell): Promise<GuestSpec[]> {
   const mode = cell.reboots === undefined ? "poweroff" : "reboot";
   const guests: GuestSpec[] = [];
-  for (let i = 1; i <= cell.guests; i++) guests.push(await debianGuest(`debian${i}`, mode, cell.cpus));
+  for (let i = 1; i <= cell.guests; i++) {
+    const guest = await debianGuest(`debian${i}`, mode, cell.cpus);
+    guests.push({ ...guest, properties: { "typeone,restart-limit": 0 } });
+  }
   return guests;
 }
 

@@ -68,7 +68,8 @@ describe("reboot", () => {
         yield* reboot();
       },
     });
-    const machine = await machineWith([domain("one", guest), domain("quiet", quiet)]);
+    const unlimited = { properties: { "typeone,restart-limit": 0 } };
+    const machine = await machineWith([domain("one", guest, unlimited), domain("quiet", quiet)]);
     let boots = 0;
     machine.runUntil(
       () => {

@@ -3,6 +3,7 @@
 // Tables live in linear memory, from one pool; the root is 16 KiB (its index has two bits more, "x4").
 // Every leaf has U, A and D set, so neither the host's Svadu nor its lack of it matters. @spec priv §21.5
 import * as hw from "../../hw";
+import { acquire, Lock, LOCK_SIZE, lockInit, RANK_MEMORY, release } from "../../lib/lock";
 import { Status } from "../../lib/status";
 import { PAGE, allocate, hpaOf } from "../../mem/arena";
 import { Guest } from "../../guest/guest";
@@ -23,14 +24,18 @@ import {
 const ROOT_PAGES: usize = 4;
 const LEAF: u64 = PTE_V | PTE_R | PTE_W | PTE_X | PTE_U | PTE_A | PTE_D;
 
-// @lock memory: the free list; `mode` and `levels` per boot.
+// @lock per boot
 let mode: u64 = HGATP_MODE_SV39X4;
 let levels: u32 = 3;
+// @lock tables: the pool.
+const lock: usize = memory.data(LOCK_SIZE, 8);
 let freeTables: usize = 0;
 let freeCount: u32 = 0;
+let allCount: u32 = 0;
 
 /** Boot: the widest mode in use by this host. */
 export function setStage2Mode(hgatpMode: u64): void {
+  lockInit(changetype<Lock>(lock), RANK_MEMORY);
   mode = hgatpMode;
   levels = hgatpMode == HGATP_MODE_SV57X4 ? 5 : hgatpMode == HGATP_MODE_SV48X4 ? 4 : 3;
 }
@@ -46,11 +51,12 @@ export function stage2Limit(): u64 {
   return (<u64>1) << bits;
 }
 
-/** Boot: adds `count` table pages to the pool. */
+/** Boot, or with the creation lock held: adds `count` table pages to the pool. */
 export function addTables(count: u32): i32 {
   for (let i: u32 = 0; i < count; i++) {
     const page = allocate(PAGE, PAGE);
     if (!page) return Status.NoMemory;
+    allCount += 1;
     giveTable(page);
   }
   return Status.Ok;
@@ -60,18 +66,33 @@ export function tablesFree(): u32 {
   return freeCount;
 }
 
+/** Pages of the pool, free or not; roots are not of the pool. */
+export function tablesTotal(): u32 {
+  return allCount;
+}
+
+/** Levels of a table. */
+export function stage2Levels(): u32 {
+  return levels;
+}
+
 function giveTable(page: usize): void {
+  acquire(changetype<Lock>(lock));
   store<usize>(page, freeTables);
   freeTables = page;
   freeCount += 1;
+  release(changetype<Lock>(lock));
 }
 
 function takeTable(): usize {
+  acquire(changetype<Lock>(lock));
   const page = freeTables;
-  if (!page) return 0;
-  freeTables = load<usize>(page);
-  freeCount -= 1;
-  memory.fill(page, 0, PAGE);
+  if (page) {
+    freeTables = load<usize>(page);
+    freeCount -= 1;
+  }
+  release(changetype<Lock>(lock));
+  if (page) memory.fill(page, 0, PAGE);
   return page;
 }
 

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// guest list, stats, pause, resume, reset, destroy, crash, console. Called by the terminal's worker. Reads of other
-// harts' counters may be a moment old; changes go through guest/lifecycle.ts, which locks.
+// guest list, create, destroy, reset, pause, resume, kick, shutdown, console. Called by the terminal's worker. Reads of
+// other harts' counters may be a moment old; changes go through guest/lifecycle.ts, which locks.
 import { focusConsole } from "../../host/mux";
 import {
-  Guest,
   GUEST_CRASHED,
   GUEST_CREATED,
   GUEST_EMPTY,
@@ -12,90 +11,91 @@ import {
   GUEST_RUNNING,
   GUEST_SHUTDOWN,
 } from "../../guest/guest";
-import { guestDestroy, guestPause, guestReset, guestResume } from "../../guest/lifecycle";
+import { guestDestroy, guestPause, guestReset, guestResume, guestShutdown, vcpuAt } from "../../guest/lifecycle";
 import { guestByIndex, guestByName, guestCount } from "../../guest/table";
-import { print, printByte, printColumn, printDec, printText } from "../../lib/print";
+import { print, printText } from "../../lib/print";
 import { Status } from "../../lib/status";
-import { wordCount, wordIs, wordLength, wordStart } from "../words";
-import { showCrash } from "./crash";
-import { showStats } from "./stats";
+import { schedWake } from "../../sched/sched";
+import { argGuest, argText } from "../commands-args";
+import { printWord, wordLength, wordStart } from "../words";
+import { closeRow, openRow, showNumber, showText, showWord } from "./out";
 
-export function guestCommand(): void {
-  if (wordIs(1, "list")) {
-    list();
-    return;
-  }
-  const guest = named();
-  if (changetype<usize>(guest) == 0) return;
-  if (wordIs(1, "stats")) showStats(guest);
-  else if (wordIs(1, "pause")) tell(guest, guestPause(guest));
-  else if (wordIs(1, "resume")) tell(guest, guestResume(guest));
-  else if (wordIs(1, "reset")) tell(guest, guestReset(guest));
-  else if (wordIs(1, "destroy")) tell(guest, guestDestroy(guest));
-  else if (wordIs(1, "crash")) showCrash(guest);
-  else if (wordIs(1, "console")) focusConsole(guest.id + 1);
-  else usage();
+export function guestList(step: u32): u32 {
+  if (step >= guestCount()) return 0;
+  const guest = guestByIndex(step);
+  if (guest.state == GUEST_EMPTY) return 1;
+  openRow();
+  do {
+    showNumber("no", 4, guest.id + 1);
+    showText("guest", 20, guest.name);
+    showWord("state", 12, stateName(guest.state));
+    showNumber("vcpus", 7, guest.vcpuCount);
+    showNumber("memoryMiB", 11, guest.ramSize >> 20);
+    showNumber("restarts", 9, guest.restarts);
+  } while (closeRow());
+  return 1;
 }
 
-function usage(): void {
-  print("guest list, or guest stats|pause|resume|reset|destroy|crash|console NAME\n");
+/** Until descriptions can be sent, the guests that there are come from the host's tree at boot. */
+export function guestCreate(step: u32): u32 {
+  const word = argText();
+  const exists = changetype<usize>(guestByName(wordStart(word), wordLength(word))) != 0;
+  printWord(word);
+  if (exists) print(" exists already; guest reset starts it again\n");
+  else print(" cannot be created from here: the toolstack sends guests, typeone create does\n");
+  return 0;
 }
 
-/** The guest that the line names, by name or number; says so and answers null if there is none. */
-function named(): Guest {
-  const none = changetype<Guest>(0);
-  if (wordCount() < 3) {
-    usage();
-    return none;
-  }
-  let guest = guestByName(wordStart(2), wordLength(2));
-  if (changetype<usize>(guest) == 0) guest = numbered();
-  if (changetype<usize>(guest) != 0) return guest;
-  print("there is no guest ");
-  for (let i: u32 = 0; i < wordLength(2); i++) printByte(load<u8>(wordStart(2) + i));
-  print("; guest list shows them\n");
-  return none;
+export function doDestroy(step: u32): u32 {
+  return tell(guestDestroy(argGuest()));
 }
 
-function numbered(): Guest {
-  let number: u32 = 0;
-  for (let i: u32 = 0; i < wordLength(2); i++) {
-    const digit = load<u8>(wordStart(2) + i) - 0x30;
-    if (digit > 9 || i > 2) return changetype<Guest>(0);
-    number = number * 10 + digit;
-  }
-  if (number == 0 || number > guestCount()) return changetype<Guest>(0);
-  const guest = guestByIndex(number - 1);
-  return guest.state != GUEST_EMPTY ? guest : changetype<Guest>(0);
+export function doReset(step: u32): u32 {
+  return tell(guestReset(argGuest()));
 }
 
-function tell(guest: Guest, status: i32): void {
-  printText(guest.name);
-  if (status == Status.Ok) print(": done\n");
-  else if (status == Status.Invalid) print(": it is not in a state for that\n");
-  else if (status == Status.Busy) print(": something else is being done with it\n");
-  else if (status == Status.NoMemory) print(": there is not enough memory\n");
-  else print(": that is not possible\n");
+export function doPause(step: u32): u32 {
+  return tell(guestPause(argGuest()));
 }
 
-function list(): void {
-  print("no  name                state       vcpus   memory MiB  restarts\n");
-  for (let i: u32 = 0; i < guestCount(); i++) {
-    const guest = guestByIndex(i);
-    if (guest.state == GUEST_EMPTY) continue;
-    printDec(guest.id + 1);
-    printColumn(4);
-    printText(guest.name);
-    printColumn(24);
-    print(stateName(guest.state));
-    printColumn(36);
-    printDec(guest.vcpuCount);
-    printColumn(44);
-    printDec(guest.ramSize >> 20);
-    printColumn(56);
-    printDec(guest.restarts);
-    print("\n");
-  }
+export function doResume(step: u32): u32 {
+  return tell(guestResume(argGuest()));
+}
+
+export function doShutdown(step: u32): u32 {
+  return tell(guestShutdown(argGuest()));
+}
+
+/** Whatever its vCPUs wait for, they look again; a guest that is off starts. */
+export function doKick(step: u32): u32 {
+  const guest = argGuest();
+  if (guest.state == GUEST_SHUTDOWN || guest.state == GUEST_CRASHED) return tell(guestReset(guest));
+  if (guest.state != GUEST_RUNNING) return tell(Status.Invalid);
+  for (let i: u32 = 0; i < guest.vcpuCount; i++) schedWake(vcpuAt(guest, i));
+  return tell(Status.Ok);
+}
+
+export function guestConsole(step: u32): u32 {
+  focusConsole(argGuest().id + 1);
+  return 0;
+}
+
+function tell(status: i32): u32 {
+  printText(argGuest().name);
+  print(": ");
+  return say(status);
+}
+
+/** A status in words, as the end of a line. Answers 0, as a command that is done does. */
+export function say(status: i32): u32 {
+  if (status == Status.Ok) print("done\n");
+  else if (status == Status.Invalid) print("it is not in a state for that\n");
+  else if (status == Status.Busy) print("something else is being done with it\n");
+  else if (status == Status.NoMemory) print("there is not enough memory\n");
+  else if (status == Status.Range) print("out of range\n");
+  else if (status == Status.NotFound) print("there is nothing like that\n");
+  else print("that is not possible\n");
+  return 0;
 }
 
 /** A guest's state in a word, as tables and JSON show it. */

@@ -6,14 +6,16 @@ import { Vcpu } from "../../../guest/vcpu";
 import { Access } from "../../../mmio/access";
 import { vcpuSetExternal } from "../inject";
 import { allocate } from "../../../mem/arena";
-import { Status } from "../../../lib/status";
 import { Vplic, vplicAccess, vplicBytes, vplicInit, vplicOutput, vplicPeek, vplicReset, vplicSetLine } from "./vplic";
 
-/** Boot: a controller for so many vCPUs, with lines 1 to `lines`; 0 when memory is used up or that is too many. */
-export function newIrqchip(vcpus: u32, lines: u32): usize {
-  const at = allocate(vplicBytes(vcpus));
-  if (at == 0) return 0;
-  return vplicInit(changetype<Vplic>(at), vcpus, lines) == Status.Ok ? at : 0;
+/** Room for a controller of so many vCPUs; 0 when memory is used up. */
+export function newIrqchip(vcpus: u32): usize {
+  return allocate(vplicBytes(vcpus));
+}
+
+/** Makes such a room a controller for `vcpus` vCPUs as after power-on, with lines 1 to `lines`. */
+export function initIrqchip(irqchip: usize, vcpus: u32, lines: u32): i32 {
+  return vplicInit(changetype<Vplic>(irqchip), vcpus, lines);
 }
 
 /** Drives interrupt line `irq` of the guest to `level` (0 or 1). */

@@ -7,6 +7,7 @@ import { HSM_STOPPED, Vcpu } from "../../../guest/vcpu";
 import { startVcpu, stopCurrentVcpu, suspendCurrentVcpu } from "../../../guest/power";
 import {
   SBI_ERR_ALREADY_AVAILABLE,
+  SBI_ERR_FAILED,
   SBI_ERR_INVALID_ADDRESS,
   SBI_ERR_NOT_SUPPORTED,
   SBI_HSM_HART_GET_STATUS,
@@ -49,6 +50,9 @@ function hartStart(vcpu: Vcpu): void {
   acquire(vcpu.guest.lock);
   if (target.hsm != HSM_STOPPED) {
     failWith(vcpu, SBI_ERR_ALREADY_AVAILABLE);
+  } else if (target.index >= vcpu.guest.vcpuAllowed) {
+    // It exists, but the toolstack has not given it to the guest yet (vcpu-count.ts).
+    failWith(vcpu, SBI_ERR_FAILED);
   } else if (!canStartAt(vcpu, vcpu.x11)) {
     failWith(vcpu, SBI_ERR_INVALID_ADDRESS);
   } else {

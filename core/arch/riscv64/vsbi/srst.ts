@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SRST: the guest powers off or restarts itself; nobody else notices. @spec sbi §10
 import { Vcpu } from "../../../guest/vcpu";
-import { guestRestart, guestShutdown } from "../../../guest/lifecycle";
+import { guestEnded, guestRestarted } from "../../../guest/lifecycle";
 import {
   SBI_ERR_FAILED,
   SBI_ERR_NOT_SUPPORTED,
@@ -23,9 +23,9 @@ export function sbiSrst(vcpu: Vcpu, func: u64): void {
   } else if (reason > SBI_SRST_REASON_SYSTEM_FAILURE && reason < SBI_SRST_REASON_SBI_START) {
     invalid(vcpu);
   } else if (kind == SBI_SRST_TYPE_SHUTDOWN) {
-    if (guestShutdown(vcpu.guest) != 0) failWith(vcpu, SBI_ERR_FAILED);
+    if (guestEnded(vcpu.guest) != 0) failWith(vcpu, SBI_ERR_FAILED);
   } else if (kind == SBI_SRST_TYPE_COLD_REBOOT || kind == SBI_SRST_TYPE_WARM_REBOOT) {
-    if (guestRestart(vcpu.guest) != 0) failWith(vcpu, SBI_ERR_FAILED);
+    if (guestRestarted(vcpu.guest) != 0) failWith(vcpu, SBI_ERR_FAILED);
   } else if (kind >= SBI_SRST_TYPE_VENDOR_START) {
     failWith(vcpu, SBI_ERR_NOT_SUPPORTED);
   } else {

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// Why something that was asked for is refused, in words: which limit, which property. Set by whoever refuses, read by
+// whoever asked (boot, the terminal, the channel) right after. Boot, and worker context with the creation lock held.
+
+// @lock creation
+let words: string = "";
+
+/** Remembers the reason and answers the status, so that a check is one line. */
+export function refuse(status: i32, why: string): i32 {
+  words = why;
+  return status;
+}
+
+/** The reason of the last refusal. */
+export function refusalWords(): string {
+  return words;
+}
