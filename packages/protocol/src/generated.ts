@@ -526,7 +526,7 @@ export interface GuestInfo {
   readonly generation: number;
   /** WireState. */
   readonly state: number;
-  /** State that it is on its way to, 0 if none. */
+  /** State that it is on its way to, 0 if none, 255 if it is to be gone. */
   readonly wanted: number;
   /** vCPUs that may run. */
   readonly vcpus: number;
@@ -550,7 +550,7 @@ export interface GuestInfo {
   readonly waitTime: bigint;
   /** Exits, all vCPUs. */
   readonly exits: bigint;
-  /** Interrupts injected. */
+  /** Interrupts injected, all vCPUs. */
   readonly interrupts: bigint;
   /** Bytes that it sent. */
   readonly consoleOut: bigint;
@@ -692,7 +692,7 @@ export interface VcpuInfo {
   readonly switches: bigint;
   /** All exits. */
   readonly exits: bigint;
-  /** Interrupts injected. */
+  /** Interrupts injected, but for those that hardware (Sstc) or the vCPU itself (IPI) raises. */
   readonly interrupts: bigint;
 }
 
@@ -1237,7 +1237,7 @@ export const TraceControlCodec: Codec<TraceControl> = {
   },
 };
 
-/** Bytes of a stream from a position on. */
+/** Bytes of a stream from a position on. Positions count bytes; of a trace, records. */
 export interface Read {
   /** WireStream. */
   readonly stream: number;

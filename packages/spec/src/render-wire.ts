@@ -55,6 +55,33 @@ function coreStruct(name: string, struct: Struct): string[] {
   return lines;
 }
 
+/** A half-word per operation number: bytes of the request's struct and WIRE_REQUEST_* flags; WIRE_REQUEST_NONE where there is none. */
+function requestTable(): string[] {
+  const [tail, mutates, none] = [0x4000, 0x8000, 0xffff];
+  const count = Math.max(...Object.values(OPERATIONS).map(({ number }) => number)) + 1;
+  const table = new Array<number>(count).fill(none);
+  for (const operation of Object.values<Operation>(OPERATIONS)) {
+    const { number, request, requestTail } = operation;
+    const size = request === "none" ? 0 : layOut(request, STRUCTS[request]).size;
+    table[number] = size | (requestTail ? tail : 0) | (operation.mutates ? mutates : 0);
+  }
+  return [
+    "",
+    "// ---- Requests, by operation: bytes of the struct, and flags",
+    `export const WIRE_REQUEST_TAIL: u32 = ${tail}; // Bytes may follow the struct`,
+    `export const WIRE_REQUEST_MUTATES: u32 = ${mutates}; // It changes something`,
+    `export const WIRE_REQUEST_NONE: u32 = ${none}; // There is no such operation`,
+    `export const WIRE_REQUEST_COUNT: u32 = ${count}; // Half-words in the table`,
+    "// prettier-ignore",
+    "export const WIRE_REQUESTS: usize = memory.data<u16>([",
+    ...Array.from(
+      { length: Math.ceil(count / 12) },
+      (_, row) => `  ${table.slice(row * 12, row * 12 + 12).join(", ")},`,
+    ),
+    "]);",
+  ];
+}
+
 /** core/mgmt/wire.ts */
 export function renderCore(): string {
   const lines = [
@@ -74,6 +101,7 @@ export function renderCore(): string {
   lines.push("", "// ---- Operations");
   for (const [name, { number, doc }] of Object.entries(OPERATIONS))
     lines.push(`export const OPERATION_${constantName(name)}: u32 = ${number}; // ${doc}`);
+  lines.push(...requestTable());
   return `${lines.join("\n")}\n`;
 }
 

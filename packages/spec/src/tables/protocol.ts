@@ -5,7 +5,8 @@
 // A frame, little-endian, before it is made free of zeros (COBS) and delimited by zero bytes:
 //   0 u8 zero   1 u8 version   2 u8 kind   3 u8 0   4 u32 session   8 u32 sequence   12 u16 operation   14 i16 status
 //   16 body (0 to MAX_BODY bytes)   …   u32 crc32 (IEEE 802.3) of everything before it
-// An answer repeats session, sequence and operation of its request; its status is 0 or a negative WireStatus.
+// An answer repeats session, sequence and operation of its request; its status is 0 or a negative WireStatus. With one
+// that is not 0 its body is a Refusal (of Create: a Created) if there are words, else empty.
 
 /** A number's type, or NUL-padded text or bytes of a fixed length. */
 export type FieldType = "u8" | "u16" | "u32" | "u64" | { readonly text: number } | { readonly bytes: number };
@@ -191,7 +192,7 @@ export const STRUCTS = {
       id: u32("Slot, 0 and up; people count from 1"),
       generation: u32("Handle generation"),
       state: u32("WireState"),
-      wanted: u32("State that it is on its way to, 0 if none"),
+      wanted: u32("State that it is on its way to, 0 if none, 255 if it is to be gone"),
       vcpus: u32("vCPUs that may run"),
       maxVcpus: u32("vCPUs that it has"),
       onlineVcpus: u32("vCPUs that are started"),
@@ -203,7 +204,7 @@ export const STRUCTS = {
       runTime: u64("Ticks on harts, all vCPUs"),
       waitTime: u64("Ticks ready but not on a hart"),
       exits: u64("Exits, all vCPUs"),
-      interrupts: u64("Interrupts injected"),
+      interrupts: u64("Interrupts injected, all vCPUs"),
       consoleOut: u64("Bytes that it sent"),
       consoleIn: u64("Bytes that it was sent"),
       consoleLost: u64("Bytes that it sent and nobody could see"),
@@ -241,7 +242,7 @@ export const STRUCTS = {
       waitTime: u64("Ticks ready but not on a hart"),
       switches: u64("Times that it came onto a hart"),
       exits: u64("All exits"),
-      interrupts: u64("Interrupts injected"),
+      interrupts: u64("Interrupts injected, but for those that hardware (Sstc) or the vCPU itself (IPI) raises"),
     },
   },
   VcpuHandle: {
@@ -344,7 +345,7 @@ export const STRUCTS = {
     fields: { mask: u32("Bit per kind; 0 is off"), reserved: u32("0") },
   },
   Read: {
-    doc: "Bytes of a stream from a position on.",
+    doc: "Bytes of a stream from a position on. Positions count bytes; of a trace, records.",
     fields: {
       stream: u16("WireStream"),
       index: u16("Guest id or hart"),
