@@ -128,7 +128,11 @@ describe("generator", () => {
     const one = group("One", { A: u32(1, "") });
     expect(() => render({ title: "", tables: "", groups: [one, one] })).toThrow("A is in the tables twice");
   });
-  it("makes the four files", () => {
-    expect([...generated().keys()]).toHaveLength(4);
+  it("makes the constants of the core and the protocol's codecs", () => {
+    const files = [...generated().keys()];
+    expect(files).toEqual(
+      expect.arrayContaining(["core/arch/riscv64/csr.ts", "core/trace/spec.ts", "packages/protocol/src/generated.ts"]),
+    );
+    expect(files.every((file) => /^(core|packages)\/.*\.ts$/.test(file))).toBe(true);
   });
 });
