@@ -177,7 +177,7 @@ describe("a traced machine", () => {
     const watch = await RingWatch.of(machine);
     machine.runUntil(() => (watch.poll(), allSaid(machine, "done")));
     const states = watch.of(trace.TRACE_LIFECYCLE).map(({ guest, sub }) => `${guest} ${STATE_NAMES[sub]}`);
-    expect(states).toEqual(["1 created", "1 running"]);
+    expect(states).toEqual(["1 loading", "1 running", "1 restarting", "1 loading", "1 running"]);
   });
 
   it("makes a file that keeps to Perfetto's format", async () => {

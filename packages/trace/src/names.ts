@@ -37,6 +37,7 @@ export const STATE_NAMES: readonly string[] = [
   "restarting",
   "shutdown",
   "crashed",
+  "loading",
 ];
 
 /** Why who ran before runs no more: its state then (core/sched/entity.ts). */
