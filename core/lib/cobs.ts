@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Consistent Overhead Byte Stuffing (Cheshire and Baker, 1997): bytes without zeros, so that a zero can delimit them. A
 // block is a code n (1 to 255) and n - 1 bytes that are not zero; it stands for them and a zero, except that a block of
-// 255 and the last one have no zero. Runs go by memory.copy. Pure; any context.
+// 255 and the last one have no zero. Pure; any context.
 
 /** Most data bytes of one block. */
 const BLOCK: u32 = 254;
@@ -26,15 +26,24 @@ export function cobsMost(length: u32): u32 {
 
 /** Encodes [at, end) to `to`, which does not overlap it; answers how many bytes that made. */
 export function cobsEncode(at: usize, end: usize, to: usize): u32 {
-  let out = to;
-  let stop: usize;
-  do {
-    stop = findZero(at, end - at < BLOCK ? end : at + BLOCK);
-    const run = stop - at;
-    store<u8>(out, <u8>(run + 1));
-    memory.copy(out + 1, at, run);
-    out += run + 1;
-    at = run < BLOCK ? stop + 1 : stop;
-  } while (stop != end);
+  let code = to;
+  let out = to + 1;
+  for (; at < end; at++) {
+    const byte = load<u8>(at);
+    // A full block stands for no zero; it ends when more follows.
+    if (out - code > BLOCK) {
+      store<u8>(code, <u8>(BLOCK + 1));
+      code = out;
+      out += 1;
+    }
+    if (byte != 0) {
+      store<u8>(out, byte);
+    } else {
+      store<u8>(code, <u8>(out - code));
+      code = out;
+    }
+    out += 1;
+  }
+  store<u8>(code, <u8>(out - code));
   return <u32>(out - to);
 }

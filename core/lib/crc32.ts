@@ -23,21 +23,17 @@ function next(crc: u32, byte: u32): u32 {
 
 /** The checksum of `length` bytes. */
 export function crc32(at: usize, length: u32): u32 {
-  return crc32More(0, at, length);
-}
-
-/** The checksum of what `sum` is the checksum of (0: of nothing) and `length` bytes more. */
-export function crc32More(sum: u32, at: usize, length: u32): u32 {
   const end = at + length;
-  let crc = ~sum;
+  let crc: u32 = u32.MAX_VALUE;
   for (; at < end && (at & 3) != 0; at++) crc = next(crc, load<u8>(at));
   for (; end - at >= 4; at += 4) {
     const word = crc ^ load<u32>(at);
+    // A byte times four, in one step less than shifting it out and back.
     crc =
-      load<u32>(tables + ((<usize>(word & 0xff)) << 2), 3072) ^
-      load<u32>(tables + ((<usize>((word >> 8) & 0xff)) << 2), 2048) ^
-      load<u32>(tables + ((<usize>((word >> 16) & 0xff)) << 2), 1024) ^
-      load<u32>(tables + ((<usize>(word >> 24)) << 2));
+      load<u32>(tables + ((word << 2) & 0x3fc), 3072) ^
+      load<u32>(tables + ((word >> 6) & 0x3fc), 2048) ^
+      load<u32>(tables + ((word >> 14) & 0x3fc), 1024) ^
+      load<u32>(tables + ((word >> 22) & 0x3fc));
   }
   for (; at < end; at++) crc = next(crc, load<u8>(at));
   return ~crc;
