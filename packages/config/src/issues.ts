@@ -11,7 +11,10 @@ export interface Reporter {
   readonly file: string;
   locate(path: Path): Place | undefined;
   nameOf?(path: Path): string | undefined;
+  readonly write?: (key: string, values: readonly string[]) => string | undefined;
 }
+
+export const MISSING = "is missing";
 
 export type Finding = Pick<Problem, "severity" | "message"> & { readonly fix?: string | undefined };
 
@@ -35,7 +38,9 @@ export function problemsOf(error: z.ZodError, schema: z.ZodType, reporter: Repor
       const known = keysOf(schemaAt(schema, issue.path));
       return issue.keys.map((key) => report(reporter, [...issue.path, key], unknownKey(key, known)));
     }
-    return [report(reporter, issue.path, { severity: "error", ...explain(issue, schemaAt(schema, issue.path)) })];
+    return [
+      report(reporter, issue.path, { severity: "error", ...explain(issue, schemaAt(schema, issue.path), reporter) }),
+    ];
   });
 }
 
@@ -51,16 +56,16 @@ interface Explanation {
   readonly fix?: string | undefined;
 }
 
-function explain(issue: Issue, schema: z.ZodType | undefined): Explanation {
-  const example = exampleOf(schema, issue.path.at(-1));
+function explain(issue: Issue, schema: z.ZodType | undefined, reporter: Reporter): Explanation {
+  const example = exampleOf(schema, issue.path.at(-1), reporter);
   const input: unknown = issue.input;
   switch (issue.code) {
     case "invalid_type":
     case "invalid_union":
-      if (input === undefined) return { message: "is missing", fix: example };
+      if (input === undefined) return { message: MISSING, fix: example };
       return { message: `must be ${wanted(issue, schema)}, not ${show(input)}`, fix: example };
     case "invalid_value": {
-      if (input === undefined) return { message: "is missing", fix: example };
+      if (input === undefined) return { message: MISSING, fix: example };
       const words = issue.values.map(String);
       const meant = typeof input === "string" ? suggest(input, words) : undefined;
       const fix = meant === undefined ? `write one of ${words.join(", ")}` : `did you mean "${meant}"?`;
@@ -68,7 +73,7 @@ function explain(issue: Issue, schema: z.ZodType | undefined): Explanation {
     }
     case "too_small":
     case "too_big":
-      return outOfRange(issue, schema);
+      return { fix: example, ...outOfRange(issue, schema) };
     case "invalid_format":
       return { message: `${show(input)} will not do: ${issue.message}`, fix: example };
     case "custom":
@@ -87,7 +92,7 @@ function outOfRange(
   issue: Extract<Issue, { code: "too_small" | "too_big" }>,
   schema: z.ZodType | undefined,
 ): Explanation {
-  if (issue.origin === "string") return { message: "must not be empty", fix: exampleOf(schema, issue.path.at(-1)) };
+  if (issue.origin === "string") return { message: "must not be empty" };
   const count = Array.isArray(issue.input) ? issue.input.length : undefined;
   if (count !== undefined) {
     return issue.code === "too_big"
@@ -160,10 +165,16 @@ export function keysOf(schema: z.ZodType | undefined): string[] {
   return inner instanceof z.ZodObject ? Object.keys(inner.shape).filter((key) => key !== "$schema") : [];
 }
 
-function exampleOf(schema: z.ZodType | undefined, key: PropertyKey | undefined): string | undefined {
+function exampleOf(
+  schema: z.ZodType | undefined,
+  key: PropertyKey | undefined,
+  reporter: Reporter,
+): string | undefined {
   const examples = schema?.meta()?.["examples"];
   if (!Array.isArray(examples) || examples.length === 0 || typeof key !== "string") return undefined;
-  return `write for example ${key}: ${examples.map((example) => JSON.stringify(example)).join(" or ")}`;
+  const texts = examples.map((example) => JSON.stringify(example));
+  const written = reporter.write ? reporter.write(key, texts) : `${key}: ${texts.join(" or ")}`;
+  return written === undefined ? undefined : `write for example ${written}`;
 }
 
 function limitsOf(schema: z.ZodType | undefined): { least?: number; most?: number } {

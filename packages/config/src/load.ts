@@ -5,7 +5,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import type { z } from "zod";
 import { checkSystem, type Entry } from "./check/system.ts";
-import { problemsOf, report, type Reporter, show } from "./issues.ts";
+import { MISSING, problemsOf, report, type Reporter, show } from "./issues.ts";
 import { hasErrors, type Path, type Problem, sortProblems } from "./problem.ts";
 import { type Reading, type Source, unreadable } from "./read/source.ts";
 import { readJson, readYaml } from "./read/yaml.ts";
@@ -47,7 +47,7 @@ export async function loadSystem(file: string, options: LoadOptions = {}): Promi
   const { source, problems } = await read(file, options);
   if (!source) return { problems };
   const result = await checkSource(source, options);
-  const all = sortProblems([...problems, ...result.problems]);
+  const all = sortProblems([...problems, ...result.problems.filter((found) => !isEcho(found, problems))]);
   return hasErrors(all) ? { problems: all } : { system: result.system, problems: all };
 }
 
@@ -66,6 +66,13 @@ export async function loadGuest(file: string, name?: string, options: LoadOption
         : `has no guest ${name}, only ${names}`;
   const fix = name === undefined && system.guests.length > 0 ? "say which" : undefined;
   return { problems: [...problems, { severity: "error", file, path: "", message, ...(fix ? { fix } : {}) }] };
+}
+
+/** Whether a setting is missing only because its reader could not read it, and has said so. */
+function isEcho(problem: Problem, before: readonly Problem[]): boolean {
+  return (
+    problem.message === MISSING && before.some(({ severity, path: of }) => severity === "error" && of === problem.path)
+  );
 }
 
 async function read(file: string, options: LoadOptions): Promise<Reading> {
@@ -115,6 +122,7 @@ function reporterOf(source: Source): Reporter {
     locate: (at) => source.locate(inner(at)),
     nameOf: (at) =>
       source.nameOf?.(inner(at)) ?? (source.kind === "guest" ? at.slice(2).map(String).join(".") : undefined),
+    ...(source.write ? { write: source.write } : {}),
   };
 }
 
@@ -123,7 +131,7 @@ async function checkSource(source: Source, options: LoadOptions): Promise<{ syst
   const whole = source.kind === "guest" ? { guests: [source.data] } : source.data;
   const parsed = systemSchema.safeParse(whole, { reportInput: true });
   const problems = parsed.success ? [] : problemsOf(parsed.error, systemSchema, reporter);
-  if (typeof whole !== "object" || whole === null) {
+  if (typeof whole !== "object" || whole === null || Array.isArray(whole)) {
     const message = `must be a group of settings (host, guests), not ${show(whole)}`;
     problems.splice(0, problems.length, report(reporter, [], { severity: "error", message }));
   }

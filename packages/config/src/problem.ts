@@ -65,7 +65,7 @@ export function formatProblems(problems: readonly Problem[], options: FormatOpti
 const RANK: Readonly<Record<Severity, number>> = { error: 0, warning: 1, note: 2 };
 
 export function sortProblems(problems: readonly Problem[]): Problem[] {
-  const key = ({ severity, line }: Problem): number => RANK[severity] * 1e9 + (line ?? 0);
+  const key = ({ severity, line }: Problem): number => RANK[severity] * 1e9 + (line ?? 1e8);
   return [...problems].sort((a, b) => key(a) - key(b));
 }
 

@@ -215,5 +215,13 @@ export type SystemInput = z.input<typeof systemSchema>;
 /** For editors: draft 2020-12, of what a person writes. */
 export function jsonSchema(of: "system" | "guest" = "system"): Record<string, unknown> {
   const schema = of === "system" ? systemSchema : guestSchema;
-  return z.toJSONSchema(schema, { io: "input", unrepresentable: "throw" });
+  return z.toJSONSchema(schema, {
+    io: "input",
+    unrepresentable: "throw",
+    // What is read into another form (sizes, harts) loses its examples otherwise: they are of what is written.
+    override: ({ zodSchema, jsonSchema: json }) => {
+      const examples = z.globalRegistry.get(zodSchema)?.["examples"];
+      if (Array.isArray(examples)) json.examples = examples;
+    },
+  });
 }

@@ -14,6 +14,8 @@ export interface Source {
   locate(path: Path): Place | undefined;
   /** What the file itself calls a setting, if not what the schema does. */
   nameOf?(path: Path): string | undefined;
+  /** How a setting is written in this format; `key: value` when absent. Undefined: no example is given. */
+  readonly write?: (key: string, values: readonly string[]) => string | undefined;
 }
 
 export interface Reading {

@@ -10,7 +10,8 @@ export function readToml({ file, text }: TextFile): Reading {
     const data: unknown = getStaticTOMLValue(program);
     const places = placesOf(program);
     const find = (path: Path): Place | undefined => places.get(path.map(String).join("\0"));
-    return { source: { file, kind: kindOf(data), data, locate: (path) => nearest(path, find) }, problems: [] };
+    const write = (key: string, values: readonly string[]): string => `${key} = ${values.join(" or ")}`;
+    return { source: { file, kind: kindOf(data), data, locate: (path) => nearest(path, find), write }, problems: [] };
   } catch (error) {
     if (!(error instanceof ParseError)) throw error;
     return unreadable(file, error.message, { line: error.lineNumber, column: error.column + 1 });

@@ -77,7 +77,7 @@ class TreeReader {
       const [node, property] = origin(path) ?? [];
       return node && [node.path, property].filter((part) => part !== undefined).join(": ");
     };
-    return { source: { file, kind, data, locate, nameOf }, problems: this.#problems };
+    return { source: { file, kind, data, locate, nameOf, write: () => undefined }, problems: this.#problems };
   }
 
   #isDomain(node: FdtNode): boolean {
@@ -101,8 +101,10 @@ class TreeReader {
     } catch (error) {
       if (!(error instanceof FdtError)) throw error;
       const node = error.path === "" ? undefined : this.#tree?.find(error.path);
+      const path = error.property === undefined ? error.path : `${error.path}: ${error.property}`;
+      const message = error.message.replace(/^.*?: (property \S+: )?/, "");
       const place = node && this.#origin.placeOf(node, error.property);
-      this.#problems.push({ severity: "error", file: this.#origin.file, ...place, path: "", message: error.message });
+      this.#problems.push({ severity: "error", file: this.#origin.file, ...place, path, message });
       return undefined;
     }
   }

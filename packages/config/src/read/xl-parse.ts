@@ -110,14 +110,19 @@ class Parser {
     return this.token.kind === "end";
   }
 
-  /** Behind the end of the statement that holds the next token. */
+  /** The key of the statement that is being read. */
+  key = "";
+
+  /** To the end of the statement that holds the next token. */
   skipStatement(): void {
     while (this.token.kind !== "newline" && this.token.kind !== "end") this.take();
   }
 
   setting(): XlSetting & { readonly adds: boolean } {
+    this.key = "";
     const key = this.take();
     if (key.kind !== "word") throw new Fault(key, `${show(key)} is not the name of a setting`, "write key = value");
+    this.key = key.text;
     const wrong = (at: Token): Fault =>
       new Fault(at, `behind ${key.text} there is ${show(at)}, not =`, `write ${key.text} = …`);
     const operator = this.#within(wrong);
@@ -211,7 +216,7 @@ export function parseXl(file: string, text: string): XlFile {
       if (!(error instanceof Fault)) throw error;
       const { line, column } = error.token;
       const fix = error.fix === undefined ? {} : { fix: error.fix };
-      problems.push({ severity: "error", file, line, column, path: "", message: error.message, ...fix });
+      problems.push({ severity: "error", file, line, column, path: parser.key, message: error.message, ...fix });
       parser.skipStatement();
     }
   }

@@ -158,5 +158,7 @@ export function readXl({ file, text }: TextFile): Reading {
     const schemaName = String(path[0] ?? "");
     return from.get(schemaName)?.key ?? Object.entries(SAME).find(([, name]) => name === schemaName)?.[0];
   };
-  return { source: { file, kind: "guest", data, locate: placeOf, nameOf: xlName }, problems: [...problems, ...more] };
+  const write = (key: string, values: readonly string[]): string => `${xlName([key]) ?? key} = ${values[0] ?? "…"}`;
+  const source = { file, kind: "guest", data, locate: placeOf, nameOf: xlName, write } as const;
+  return { source, problems: [...problems, ...more] };
 }

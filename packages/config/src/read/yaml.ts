@@ -11,8 +11,10 @@ export function readYaml({ file, text }: TextFile): Reading {
     const { line, col } = lines.linePos(error.pos[0]);
     return { severity, file, line, column: col, path: "", message: sentence(error.message), ...fixOf(error) };
   };
+  // One fault often upsets the parser twice in one place.
+  const errors = document.errors.filter((error, i, all) => error.pos[0] !== all[i - 1]?.pos[0]);
   const problems = [
-    ...document.errors.map((error) => problemOf(error, "error")),
+    ...errors.map((error) => problemOf(error, "error")),
     ...document.warnings.map((warning) => problemOf(warning, "warning")),
   ];
   if (document.errors.length > 0) return { problems };

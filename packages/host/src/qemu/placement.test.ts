@@ -64,6 +64,36 @@ function checkInvariants(placement: Placement, request: PlacementRequest): void 
 }
 
 describe("placeGuests", () => {
+  it("keeps a static memory that is given, and lays everything else around it", () => {
+    const fixed = guest("alpha", { staticHpa: 0x9000_0000 });
+    const request = {
+      hostBytes: 2048 * MIB,
+      guests: [fixed, guest("beta", { deviceTree: { id: "tree", bytes: 4096 } })],
+    };
+    const placement = placeGuests(request);
+    expect(placement.guests[0]?.staticMemory?.hpa).toBe(0x9000_0000);
+    expect(placement.modules[0]?.hpa).toBe(0x9000_0000 + 256 * MIB);
+    expect(placement.guests[1]?.deviceTree).toEqual(placement.modules.find((module) => module.id === "tree"));
+    checkInvariants(placement, request);
+  });
+
+  it.each([
+    ["on the hypervisor", 0x8020_0000],
+    ["off its boundary", 0x9000_1000],
+    ["beyond the end", 0xc000_0000],
+    ["on the device tree", 0xb000_0000],
+  ])("refuses a static memory %s", (_, staticHpa) => {
+    expect(() => placeGuests({ hostBytes: 1024 * MIB, guests: [guest("alpha", { staticHpa })] })).toThrow(
+      /is not free host memory/,
+    );
+  });
+
+  it("refuses two static memories in one place", () => {
+    const at = { staticHpa: 0x9000_0000 };
+    const guests = [guest("alpha", at), guest("beta", { staticHpa: 0x9800_0000 })];
+    expect(() => placeGuests({ hostBytes: 2048 * MIB, guests })).toThrow(/beta.*is not free host memory/);
+  });
+
   it("places the demo as documented", () => {
     const request = { hostBytes: 1024 * MIB, guests: [guest("alpha"), guest("beta")] };
     const placement = placeGuests(request);

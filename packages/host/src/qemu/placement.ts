@@ -117,15 +117,17 @@ interface Range {
   readonly bytes: number;
 }
 
+function overlapping(ranges: readonly Range[], hpa: number, bytes: number): Range | undefined {
+  return ranges.find((range) => hpa < range.hpa + range.bytes && range.hpa < hpa + bytes);
+}
+
 /** Hands out 2 MiB-aligned host memory upwards, around the device tree and what stands at a fixed place. */
 function hostAllocator(hostBytes: number, fixed: readonly Range[]) {
   const hostEnd = HOST_RAM_BASE + hostBytes;
   let next = MODULES_BASE;
-  const clash = (at: number, bytes: number): Range | undefined =>
-    fixed.find((range) => at < range.hpa + range.bytes && range.hpa < at + bytes);
   const take = (bytes: number, what: string): number => {
     let at = fitAt(next, bytes, hostEnd);
-    for (let range = clash(at, bytes); range; range = clash(at, bytes))
+    for (let range = overlapping(fixed, at, bytes); range; range = overlapping(fixed, at, bytes))
       at = fitAt(alignUp(range.hpa + range.bytes, ALIGNMENT), bytes, hostEnd);
     if (at + bytes > hostEnd) {
       const least = inMiB(leastHostBytes(next, bytes));
@@ -143,22 +145,19 @@ function hostAllocator(hostBytes: number, fixed: readonly Range[]) {
 
 /** The static memories whose place the request names. */
 function fixedRanges({ guests, hostBytes }: PlacementRequest): Range[] {
-  return guests.flatMap(({ name, memoryBytes, staticHpa }): Range[] => {
-    if (staticHpa === undefined) return [];
-    const outside =
-      staticHpa < HYPERVISOR_BASE + HYPERVISOR_SPAN || staticHpa + memoryBytes > HOST_RAM_BASE + hostBytes;
-    if (
-      outside ||
-      staticHpa % ALIGNMENT !== 0 ||
-      fitAt(staticHpa, memoryBytes, HOST_RAM_BASE + hostBytes) !== staticHpa
-    ) {
-      throw new StepError({
-        step: `place guest ${name}`,
-        why: `its static memory at 0x${staticHpa.toString(16)} is not free host memory on a 2 MiB boundary`,
-      });
+  const hostEnd = HOST_RAM_BASE + hostBytes;
+  const fixed: Range[] = [];
+  for (const { name, memoryBytes: bytes, staticHpa: hpa } of guests) {
+    if (hpa === undefined) continue;
+    const inside = hpa >= HYPERVISOR_BASE + HYPERVISOR_SPAN && hpa + bytes <= hostEnd;
+    const free = fitAt(hpa, bytes, hostEnd) === hpa && !overlapping(fixed, hpa, bytes);
+    if (!inside || !free || hpa % ALIGNMENT !== 0) {
+      const why = `its static memory at 0x${hpa.toString(16)} is not free host memory on a 2 MiB boundary`;
+      throw new StepError({ step: `place guest ${name}`, why });
     }
-    return [{ hpa: staticHpa, bytes: memoryBytes }];
-  });
+    fixed.push({ hpa, bytes });
+  }
+  return fixed;
 }
 
 /** Decides all addresses. Guests that name the same file share its pristine module. */
