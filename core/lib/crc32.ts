@@ -23,8 +23,13 @@ function next(crc: u32, byte: u32): u32 {
 
 /** The checksum of `length` bytes. */
 export function crc32(at: usize, length: u32): u32 {
+  return crc32More(0, at, length);
+}
+
+/** The checksum of what `sum` is the checksum of (0: of nothing) and `length` bytes more. */
+export function crc32More(sum: u32, at: usize, length: u32): u32 {
   const end = at + length;
-  let crc: u32 = u32.MAX_VALUE;
+  let crc = ~sum;
   for (; at < end && (at & 3) != 0; at++) crc = next(crc, load<u8>(at));
   for (; end - at >= 4; at += 4) {
     const word = crc ^ load<u32>(at);
