@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The trace of the whole core: guests run with it on, the rings are read from linear memory, and what the records say is
 // what happened: every exit once and of its kind, time that only grows, switches that fit together.
+import type { Machine } from "@typeone/sim";
 import {
   type Cpu,
   CSR,
@@ -10,7 +11,6 @@ import {
   enableInterrupts,
   load,
   loadCore,
-  Machine,
   program,
   quietInterrupt,
   store,
@@ -87,7 +87,7 @@ const busy = program({
       yield* ecall(EID.base, 0n);
       yield* ecall(EID.ipi, 0n, 1n, 0n);
       yield* waitFor(() => cpu.taken(1) >= round);
-      yield* store(uart, 0x41n, 1);
+      yield* store(uart, 1, 0x41n);
       yield* load(uart + 5n, 1);
       yield* ecall(EID.time, 0n, (yield* csrRead(CSR.time)) + 300n);
       yield* waitFor(() => cpu.taken(5) >= round);

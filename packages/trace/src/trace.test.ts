@@ -5,7 +5,7 @@ import { trace } from "@typeone/spec";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { bucketOf, TraceModel } from "./model.ts";
-import { EXIT_NAMES, parseMask, whoIs, whoName } from "./names.ts";
+import { EXIT_NAMES, parseMask, STATE_NAMES, whoIs, whoName } from "./names.ts";
 import { decodeRecords, RECORD_BYTES, RingReader } from "./record.ts";
 import { encodeRecord, exit, record, story } from "./story.testing.ts";
 import { histogramText, snapshot, tableText, timeText, traceRows } from "./text.ts";
@@ -38,12 +38,20 @@ describe("records", () => {
 
 describe("names", () => {
   it("of exit kinds are the hypervisor's", async () => {
-    const unit = await loadUnit("core/guest/exit.ts");
+    const unit = await loadUnit("core/trace/trace.testing.ts");
     const text = (at: number): string =>
       Buffer.from(unit.bytes().slice(at, at + unit.view().getUint32(at - 4, true))).toString("utf16le");
     const names = EXIT_NAMES.map((_, kind) => text(Number(unit.exports["exitName"]?.(kind))));
     expect(EXIT_NAMES).toEqual(names);
     expect(EXIT_NAMES).toHaveLength(trace.EXIT_KINDS);
+  });
+
+  it("of a guest's states are the hypervisor's", async () => {
+    const { exports } = await loadUnit("core/guest/guest.ts");
+    const states = Object.entries(exports as unknown as Record<string, { value: number }>)
+      .filter(([name]) => name.startsWith("GUEST_"))
+      .map(([name, { value }]) => [value, name.slice("GUEST_".length).toLowerCase()] as const);
+    expect(new Map(states)).toEqual(new Map(STATE_NAMES.entries()));
   });
 
   it("who is who", () => {
