@@ -1,26 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How the CLI speaks to people: failures with their fix, aligned tables. Results go to standard output, the rest to
-// standard error. A stack trace is printed only for a defect of our own, or when TYPEONE_TRACE is set.
-import { StepError } from "@typeone/host";
-import pc from "picocolors";
-
-const indent = (text: string, by: string): string => text.replaceAll("\n", `\n${by}`);
-
-/** Prints what failed and what to do. */
-export function reportFailure(error: unknown, sink: { write(text: string): unknown } = process.stderr): void {
-  if (error instanceof StepError) {
-    sink.write(`${pc.red("error")}: ${error.step}\n  ${indent(error.why, "  ")}\n`);
-    if (error.fix) sink.write(`${pc.bold("fix")}:\n  ${indent(error.fix, "  ")}\n`);
-    if (process.env["TYPEONE_TRACE"]) sink.write(`${error.stack ?? ""}\n`);
-    return;
-  }
-  const expected = error instanceof Error && ["CLIError", "RangeError", "ConsoleError"].includes(error.name);
-  if (expected) sink.write(`${pc.red("error")}: ${error.message}\n`);
-  else
-    sink.write(
-      `${pc.red("error")} (a defect of TypeOne's tools): ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
-    );
-}
+// The demo's report: aligned tables with a rule below the titles, and digits in groups. Pure.
 
 export interface Column {
   readonly title: string;

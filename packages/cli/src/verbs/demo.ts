@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// `npm run demo`: everything from nothing to two Debian guests under TypeOne. Interactive on a terminal; `--check` does
+// `typeone demo`: everything from nothing to two Debian guests under TypeOne. Interactive on a terminal; `--check` does
 // the same without a person and says by its exit code whether all of it worked.
-import { AIA_MODES, CPU_MODELS, type MachineOptions, StepError, createProgress } from "@typeone/host";
-import { defineCommand } from "citty";
+import { AIA_MODES, CPU_MODELS, type MachineOptions, StepError } from "@typeone/host";
 import { checkDemo } from "../demo/check.ts";
 import { printCheck } from "../demo/check-report.ts";
 import { describeExit, runInteractive } from "../demo/interactive.ts";
 import { type DemoPlan, GUEST_NAMES, prepareDemo } from "../demo/prepare.ts";
+import { usageError } from "../errors.ts";
+import { defineVerb } from "../verb.ts";
 
 const args = {
   check: {
     type: "boolean",
     description: "without a person: boot, type into each guest, check the answers, print a table",
   },
-  json: { type: "boolean", description: "with --check: the result as JSON on standard output" },
   guests: { type: "string", default: "2", description: "number of guests, 1 to 9" },
   vcpus: { type: "string", default: "2", description: "vCPUs of each guest, 1 to 8" },
   "guest-memory": { type: "string", default: "256", description: "memory of each guest in MiB" },
@@ -31,13 +31,13 @@ const args = {
 function wholeNumber(name: string, text: string, range: readonly [number, number]): number {
   const value = Number(text);
   if (Number.isInteger(value) && value >= range[0] && value <= range[1]) return value;
-  throw new RangeError(`--${name} must be a whole number from ${range[0]} to ${range[1]}, not ${JSON.stringify(text)}`);
+  throw usageError(`--${name} must be a whole number from ${range[0]} to ${range[1]}, not ${JSON.stringify(text)}`);
 }
 
 function oneOf<T extends string>(name: string, text: string, choices: readonly T[]): T {
   const choice = choices.find((candidate) => candidate === text);
   if (choice !== undefined) return choice;
-  throw new RangeError(`--${name} must be one of ${choices.join(", ")}, not ${JSON.stringify(text)}`);
+  throw usageError(`--${name} must be one of ${choices.join(", ")}, not ${JSON.stringify(text)}`);
 }
 
 /** Room for the hypervisor, one copy of the files, and the guests. */
@@ -84,11 +84,17 @@ export function planDemo(options: DemoArgs, terminal: { rows?: number; columns?:
   };
 }
 
-export default defineCommand({
-  meta: { name: "npm run demo --", description: "Two Debian guests side by side under TypeOne" },
+export default defineVerb({
   args,
-  async run({ args: options }) {
-    const progress = createProgress();
+  about:
+    "Interactive on a terminal; with --check it types into each guest itself and says by its exit code whether all worked.",
+  examples: [
+    ["demo", "two Debian guests; Ctrl-] q ends it"],
+    ["demo --check", "without a person"],
+    ["demo --guests 4 --vcpus 2 --harts 2 --aia aplic-imsic --sstc off", "another machine"],
+  ],
+  async run(options, context) {
+    const { progress } = context;
     const { rows, columns } = process.stdout;
     const plan = planDemo(options, options.check ? {} : { rows, columns });
     const demo = await prepareDemo(plan, progress);
@@ -100,7 +106,7 @@ export default defineCommand({
         timeoutMs,
         ...(options.verbose ? { transcript: process.stderr } : {}),
       });
-      printCheck(result, options.json ? "json" : "table");
+      printCheck(result, context.format);
       return result.ok ? 0 : 1;
     }
     const exit = await runInteractive(demo);

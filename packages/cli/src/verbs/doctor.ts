@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `npm run doctor`: looks at everything that TypeOne needs on this machine, changes nothing, and prints what to do about
+// `typeone doctor`: looks at everything that TypeOne needs on this machine, changes nothing, and prints what to do about
 // what is missing. Exits non-zero when something keeps the demo from running.
 import { readFile, stat, statfs } from "node:fs/promises";
 import path from "node:path";
@@ -15,8 +15,9 @@ import {
   installAdvice,
   mainMirror,
 } from "@typeone/host";
-import { defineCommand } from "citty";
-import pc from "picocolors";
+import { printJson, printLine } from "../output/print.ts";
+import { PLAIN, type Style } from "../output/style.ts";
+import { defineVerb } from "../verb.ts";
 
 export interface Finding {
   readonly what: string;
@@ -74,21 +75,21 @@ async function buildFinding(): Promise<Finding> {
   return { what, verdict: "good", detail: `built ${image.mtime.toISOString()}, id ${id}` };
 }
 
-const MARKS = { good: pc.green("✓"), info: pc.cyan("·"), bad: pc.red("✗") } as const;
-
 /** The findings as lines for people. */
-export function findingLines(findings: readonly Finding[]): string[] {
+export function findingLines(findings: readonly Finding[], style: Style = PLAIN): string[] {
+  const marks = { good: style.green("✓"), info: style.cyan("·"), bad: style.red("✗") } as const;
   const width = Math.max(...findings.map((finding) => finding.what.length));
   return findings.flatMap((finding) => [
-    `${MARKS[finding.verdict]} ${finding.what.padEnd(width)}  ${finding.detail}`,
-    ...(finding.fix ? finding.fix.split("\n").map((line) => `    ${pc.bold(line)}`) : []),
+    `${marks[finding.verdict]} ${finding.what.padEnd(width)}  ${finding.detail}`,
+    ...(finding.fix ? finding.fix.split("\n").map((line) => `    ${style.bold(line)}`) : []),
   ]);
 }
 
-export default defineCommand({
-  meta: { name: "npm run doctor --", description: "Check this machine and say what to do about what is missing" },
-  args: { json: { type: "boolean", description: "the findings as JSON" } },
-  async run({ args }) {
+export default defineVerb({
+  args: {},
+  about: "Changes nothing. Exit code 1 when something keeps hosts from running here.",
+  examples: [["doctor", "what is there, what is missing, what to type"]],
+  async run(_args, context) {
     const release = await debianRelease();
     const findings: Finding[] = [
       {
@@ -102,9 +103,11 @@ export default defineCommand({
       await buildFinding(),
     ];
     const bad = findings.filter((finding) => finding.verdict === "bad").length;
-    if (args.json) process.stdout.write(`${JSON.stringify({ ok: bad === 0, findings }, null, 2)}\n`);
-    else
-      process.stdout.write(`${findingLines(findings).join("\n")}\n${bad === 0 ? "\nnpm run demo can run here\n" : ""}`);
+    if (context.format === "json") printJson(context, { ok: bad === 0, findings });
+    else {
+      printLine(context, findingLines(findings, context.style).join("\n"));
+      if (bad === 0) printLine(context, "\ntypeone demo can run here");
+    }
     return bad === 0 ? 0 : 1;
   },
 });

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// `npm run menu`: what can be run here, in the words of a person. Verbs describe themselves; the other scripts of
-// package.json are described in the table below, and one without a description is shown by its command.
+// `typeone menu`, `npm run menu`: what can be run here, in the words of a person: the verbs first, then the scripts of
+// package.json that are none; one without a description is shown by its command.
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { REPO_ROOT } from "@typeone/host";
-import { defineCommand } from "citty";
-import pc from "picocolors";
+import { overview } from "../help.ts";
+import { printJson, printLine } from "../output/print.ts";
+import { defineVerb } from "../verb.ts";
 import { VERBS } from "./index.ts";
 
 const SCRIPTS: Readonly<Record<string, string>> = {
@@ -27,7 +28,7 @@ const SCRIPTS: Readonly<Record<string, string>> = {
 
 /** The lines of the menu for the scripts of a package.json. */
 export function menuLines(scripts: Readonly<Record<string, string>>): string[] {
-  const names = Object.keys(scripts).filter((name) => !/^(pre|post)/.test(name));
+  const names = Object.keys(scripts).filter((name) => !/^(pre|post)/.test(name) && name !== "typeone");
   const width = Math.max(...names.map((name) => name.length), 0);
   return names.map((name) => {
     const about = VERBS[name]?.summary ?? SCRIPTS[name] ?? scripts[name] ?? "";
@@ -35,13 +36,17 @@ export function menuLines(scripts: Readonly<Record<string, string>>): string[] {
   });
 }
 
-export default defineCommand({
-  meta: { name: "npm run menu", description: "What can be run here" },
-  async run() {
+export default defineVerb({
+  args: {},
+  examples: [["menu", "verbs and scripts"]],
+  async run(_args, context) {
     const text = await readFile(path.join(REPO_ROOT, "package.json"), "utf8");
     const { scripts } = JSON.parse(text) as { scripts: Record<string, string> };
-    const lines = [pc.bold("TypeOne: a type-1 hypervisor written in TypeScript"), "", ...menuLines(scripts), ""];
-    lines.push("Options go behind --: npm run demo -- --check;  --help behind a verb lists its options.");
-    process.stdout.write(`${lines.join("\n")}\n`);
+    if (context.format === "json")
+      return printJson(context, { verbs: Object.keys(VERBS), scripts: Object.keys(scripts) });
+    const { style } = context;
+    printLine(context, overview(VERBS, style));
+    printLine(context, ["", style.bold("In this folder"), ...menuLines(scripts), ""].join("\n"));
+    printLine(context, "Options of scripts go behind --: npm run bench -- exits");
   },
 });

@@ -3,7 +3,9 @@ import { spawnSync } from "node:child_process";
 import path from "node:path";
 import { REPO_ROOT, StepError } from "@typeone/host";
 import { describe, expect, it } from "vitest";
-import { formatCount, formatTable, reportFailure } from "../report.ts";
+import { report } from "../dispatch.ts";
+import { PLAIN } from "../output/style.ts";
+import { formatCount, formatTable } from "../report.ts";
 import { planDemo } from "./demo.ts";
 import { findingLines } from "./doctor.ts";
 import { menuLines } from "./menu.ts";
@@ -68,11 +70,18 @@ describe("what people read", () => {
 
   it("prints a failure with its fix and no trace, and a defect with its trace", () => {
     const lines: string[] = [];
-    const sink = { write: (text: string) => lines.push(text) };
-    reportFailure(new StepError({ step: "boot", why: "no\nluck", fix: "try again" }), sink);
-    expect(lines.join("")).toMatch(/error.*: boot\n {2}no\n {2}luck\n.*fix.*:\n {2}try again\n$/);
-    expect(lines.join("")).not.toContain("at ");
-    reportFailure(new TypeError("oops"), sink);
+    const context = {
+      stderr: { write: (text: string | Uint8Array) => lines.push(String(text)) },
+      errorStyle: PLAIN,
+      env: {},
+    };
+    expect(report(new StepError({ step: "boot", why: "no\nluck", fix: "try again" }), context)).toBe(1);
+    expect(lines.join("")).toBe("error: boot\n  no\n  luck\nfix: try again\n");
+    lines.length = 0;
+    report(new StepError({ step: "boot", why: "no luck" }), { ...context, env: { TYPEONE_DEBUG: "1" } });
+    expect(lines.join("")).toMatch(/\n\s+at /);
+    lines.length = 0;
+    expect(report(new TypeError("oops"), context)).toBe(1);
     expect(lines.join("")).toMatch(/defect[\s\S]*TypeError: oops\n\s+at /);
   });
 
@@ -93,19 +102,19 @@ describe("what people read", () => {
 describe("the command line", { timeout: 120_000 }, () => {
   it("refuses verbs and options that are not there", () => {
     const verb = cli("dmo");
-    expect([verb.status, verb.stderr]).toEqual([2, expect.stringContaining("demo, doctor, menu")]);
+    expect([verb.status, verb.stderr]).toEqual([2, expect.stringContaining("did you mean demo?")]);
     const option = cli("demo", "--chekc");
     expect([option.status, option.stderr]).toEqual([2, expect.stringContaining("--chekc")]);
   });
 
   it("shows the menu", () => {
-    const menu = cli();
+    const menu = cli("menu");
     expect(menu.status).toBe(0);
     expect(menu.stdout).toContain("npm run demo");
   });
 
   it("refuses a number out of range before anything is done", () => {
     const demo = cli("demo", "--harts", "0");
-    expect([demo.status, demo.stderr]).toEqual([1, expect.stringContaining("--harts must be a whole number")]);
+    expect([demo.status, demo.stderr]).toEqual([2, expect.stringContaining("--harts must be a whole number")]);
   });
 });
