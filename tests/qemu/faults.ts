@@ -31,7 +31,7 @@ function contained(name: string, fault: number, report: RegExp): Scenario {
       await hostAnswers(running);
       running.machine.console.type("guest crash faults\r");
       await running.transcript.until(
-        () => /a7 0xa543100\b[\s\S]*exit sbi-other at 0x802/.test(running.transcript.raw),
+        () => /a7\s+0xa543100\b[\s\S]*sbi-other\s+0x802/.test(running.transcript.raw),
         running.signal,
       );
     },

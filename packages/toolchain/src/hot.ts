@@ -54,6 +54,7 @@ const APART: readonly string[] = [
   "core/arch/riscv64/vsbi/hsm/hartStart",
   "core/arch/riscv64/vsbi/hsm/hartStop",
   "core/arch/riscv64/vsbi/hsm/hartSuspend",
+  "core/main/boot",
   "core/guest/run/wake",
   "core/guest/run/attend",
   "core/guest/run/next",
