@@ -1,215 +1,173 @@
 // SPDX-License-Identifier: Apache-2.0
-// The terminal as a person sees it: prompt, editing, history, commands, the hypervisor's lines in between. The screen
-// is a small model of a terminal, so what counts is what stands there, not which bytes drew it.
-import { loadUnit, type UnitModule } from "@typeone/sim";
+// The terminal as a person sees it: prompt, editing, history, long answers, the hypervisor's lines in between.
 import fc from "fast-check";
 import { beforeEach, expect, it } from "vitest";
+import { PROMPT } from "../../tests/sim/screen.ts";
+import { BUILD, TerminalUnit } from "../../tests/sim/terminal-unit.ts";
 
-const WINDOW = 0x1_0000_0000n;
-const PROMPT = "typeone> ";
-
-let unit: UnitModule;
-let hart: number;
-let out: string;
-let keys: number[];
-let buffer: number;
-
-function call(name: string, ...args: (number | bigint)[]): number {
-  return Number(unit.exports[name]!(...args));
-}
-
-function settle() {
-  for (let i = 0; i < 1000; i++) {
-    if (keys.length) call("serialInterrupt", 0);
-    if (call("testWork", 1000) === 0 && keys.length === 0) return;
-  }
-  throw new Error("the terminal never comes to rest");
-}
-
-function type(text: string) {
-  keys.push(...Buffer.from(text, "latin1"));
-  settle();
-}
-
-/** What a terminal of endless width shows: lines, the last being where the cursor is. */
-function screen(): string[] {
-  const lines: string[] = [""];
-  let column = 0;
-  const put = (char: string) => {
-    const line = lines.at(-1)!.padEnd(column);
-    lines[lines.length - 1] = line.slice(0, column) + char + line.slice(column + 1);
-    column += 1;
-  };
-  for (const [token] of out.matchAll(/\u001b\[[0-9;]*[A-Za-z]|[^]/g)) {
-    if (token === "\r") column = 0;
-    else if (token === "\n") {
-      lines.push("");
-      column = 0;
-    } else if (token === "\b") column = Math.max(0, column - 1);
-    else if (token === "\u001b[K") lines[lines.length - 1] = lines.at(-1)!.slice(0, column);
-    else if (token.startsWith("\u001b")) expect(token).toBe("\u001b[0m");
-    else put(token);
-  }
-  lines[lines.length - 1] = lines.at(-1)!.slice(0, column);
-  return lines;
-}
-
-const cursorLine = () => screen().at(-1)!;
+let unit: TerminalUnit;
 
 beforeEach(async () => {
-  out = "";
-  keys = [];
-  const atomic = (at: number, change: (before: number) => number) => {
-    const before = unit.view().getUint32(at, true);
-    unit.view().setUint32(at, change(before) >>> 0, true);
-    return before;
-  };
-  unit = await loadUnit("core/mgmt/mgmt.testing.ts", {
-    env: { abort: () => expect.fail("a check of the core failed") },
-    hw: {
-      hart: () => hart,
-      csrRead: () => 7_000_000n,
-      csrSet: () => {},
-      csrWrite: () => {},
-      sbi: () => 0n,
-      buildId: (at: number) => (unit.bytes().set(Buffer.from("0123456789abcdef"), at), 16),
-      mapDevice: () => WINDOW,
-      linearBase: () => 0n,
-      imageStart: () => 0x8020_0000n,
-      imageEnd: () => 0x8040_0000n,
-      mmioRead8: (hva: bigint) => {
-        if (hva === WINDOW) return keys.shift() ?? 0;
-        return hva === WINDOW + 5n ? 0x60 | (keys.length ? 1 : 0) : 0xc1;
-      },
-      mmioWrite8: (hva: bigint, value: number) => {
-        if (hva === WINDOW) out += String.fromCharCode(value);
-      },
-      atomicLoad: (at: number) => unit.view().getUint32(at, true),
-      atomicSwap: (at: number, value: number) => atomic(at, () => value),
-      atomicOr: (at: number, value: number) => atomic(at, (before) => before | value),
-      atomicAnd: (at: number, value: number) => atomic(at, (before) => before & value),
-      atomicAdd: (at: number, value: number) => atomic(at, (before) => before + value),
-      atomicCompareSwap: (at: number, expected: number, value: number) =>
-        atomic(at, (before) => (before === expected ? value : before)),
-    },
-  });
-  const arena = unit.scratch(0x40000);
-  buffer = unit.scratch(0x10000);
-  hart = call("testHost", arena, arena + 0x40000);
-  expect(call("testConsole")).toBe(0);
-  out = "";
-  expect(call("testTerminal")).toBe(0);
+  unit = await TerminalUnit.create();
 });
 
+const HOME = "\u001b[H";
+const END = "\u001bOF";
+const LEFT = "\u001b[D";
+const RIGHT = "\u001b[C";
+const UP = "\u001b[A";
+const DOWN = "\u001b[B";
+const DELETE = "\u001b[3~";
+const WORD_LEFT = "\u001b[1;5D";
+const WORD_RIGHT = "\u001b[1;5C";
+
 it("shows a prompt, echoes, and edits with backspace, Ctrl-U and Ctrl-C", () => {
-  expect(cursorLine()).toBe(PROMPT);
-  type("hxl\u007f\u007felp");
-  expect(cursorLine()).toBe(`${PROMPT}help`);
-  type("\u0015");
-  expect(cursorLine()).toBe(PROMPT);
-  type("\u007f\u0008");
-  expect(cursorLine()).toBe(PROMPT);
-  type("half\u0003");
-  expect(screen().slice(-2)).toEqual([`${PROMPT}half^C`, PROMPT]);
+  expect(unit.line).toBe(PROMPT);
+  unit.type("hxl\u007f\u007felp");
+  expect(unit.line).toBe(`${PROMPT}help`);
+  unit.type("\u0015");
+  expect(unit.line).toBe(PROMPT);
+  unit.type("\u007f\u0008\u0004");
+  expect(unit.line).toBe(PROMPT);
+  unit.type("half\u0003");
+  expect(unit.screen.lines.slice(-2)).toEqual([`${PROMPT}half^C`, PROMPT]);
+});
+
+it("edits in the middle of a line", () => {
+  unit.type(`bd${LEFT}c${HOME}a`);
+  expect(unit.line).toBe(`${PROMPT}abcd`);
+  expect(unit.screen.cursor).toBe(PROMPT.length + 1);
+  unit.type(`${RIGHT}${DELETE}\u0005e\u0001\u0004`);
+  expect(unit.line).toBe(`${PROMPT}bde`);
+  unit.type(`\u0006\u0006\u0002\u000b`);
+  expect(unit.line).toBe(`${PROMPT}b`);
+  unit.type(`\u0015one two  three${WORD_LEFT}${WORD_LEFT}X${END}\u0017Y`);
+  expect(unit.line).toBe(`${PROMPT}one Xtwo  Y`);
+  unit.type(`${HOME}${WORD_RIGHT}Z\u001bf!\u001bb\u001bd${END}\u001b\u007f.`);
+  expect(unit.line).toBe(`${PROMPT}oneZ   .`);
+});
+
+it("keeps a long line on one line of the screen, and the cursor in sight", () => {
+  const text = Array.from({ length: 110 }, (_, i) => String.fromCharCode(97 + (i % 26))).join("");
+  unit.type(text);
+  expect(unit.line).toBe(PROMPT + text.slice(-70));
+  unit.type(HOME);
+  expect(unit.line).toBe(PROMPT + text.slice(0, 70));
+  expect(unit.screen.cursor).toBe(PROMPT.length);
+  unit.type(`${END}${"z".repeat(40)}`);
+  expect(unit.line).toBe(`${PROMPT}${text.slice(-60)}${"z".repeat(10)}`);
+  unit.type("\u0015");
+  expect(unit.line).toBe(PROMPT);
+});
+
+it("clears the screen and keeps the line", () => {
+  unit.type("version\rhe\u000c");
+  expect(unit.screen.lines).toEqual([`${PROMPT}he`]);
 });
 
 it("runs a command at the end of a line, whatever ends it, once", () => {
   for (const end of ["\r", "\n", "\r\n"]) {
-    out = "";
-    type(`version${end}`);
-    expect(screen()).toEqual(["version", "TypeOne 0.1.0, build 0123456789abcdef", PROMPT]);
+    unit.out = "";
+    unit.type(`version${end}`);
+    expect(unit.screen.lines).toEqual(["version", `TypeOne 0.1.0, build ${BUILD}`, PROMPT]);
   }
-  out = "";
-  type("\r\r");
-  expect(screen()).toEqual(["", PROMPT, PROMPT]);
-});
-
-it("answers every word of its help, and says what it does not know", () => {
-  type("help\r");
-  const help = screen();
-  for (const verb of [
-    "guest list",
-    "guest stats",
-    "guest destroy",
-    "vcpu list",
-    "host info",
-    "host cpu",
-    "log",
-    "shutdown",
-  ]) {
-    expect(help.some((line) => line.startsWith(verb))).toBe(true);
-  }
-  out = "";
-  type("frobnicate now\r");
-  expect(screen()[1]).toBe("there is no command frobnicate; help lists them");
-  out = "";
-  type("guest stats nobody\r");
-  expect(screen()[1]).toBe("there is no guest nobody; guest list shows them");
-  for (const line of ["guest", "guest stats", "guest frob x", "vcpu", "host", "host x"]) {
-    out = "";
-    type(`${line}\r`);
-    expect(screen().length).toBe(3);
-    expect(cursorLine()).toBe(PROMPT);
-  }
-});
-
-it("answers programs in one line of JSON", () => {
-  out = "";
-  type("host info -j\r");
-  expect(JSON.parse(screen()[1]!)).toMatchObject({ host: { build: "0123456789abcdef", harts: 1, interrupts: "none" } });
-  out = "";
-  type("host cpu -j\r");
-  expect(JSON.parse(screen()[1]!)).toMatchObject({ hart: 0, id: 100, timer: 0 });
+  unit.out = "";
+  unit.type("\r\r");
+  expect(unit.screen.lines).toEqual(["", PROMPT, PROMPT]);
 });
 
 it("goes back and forth through the last lines", () => {
-  for (const line of ["one", "two", "two", "", "three"]) type(`${line}\r`);
-  const up = "\u001b[A";
-  const down = "\u001b[B";
-  type(up);
-  expect(cursorLine()).toBe(`${PROMPT}three`);
-  type(up);
-  expect(cursorLine()).toBe(`${PROMPT}two`);
-  type(up);
-  expect(cursorLine()).toBe(`${PROMPT}one`);
-  type(up + up);
-  expect(cursorLine()).toBe(`${PROMPT}one`);
-  type(down);
-  expect(cursorLine()).toBe(`${PROMPT}two`);
-  type("x\u007f");
-  expect(cursorLine()).toBe(`${PROMPT}two`);
-  type(down + down + down);
-  expect(cursorLine()).toBe(PROMPT);
+  for (const line of ["one", "two", "two", "", "three"]) unit.type(`${line}\r`);
+  unit.type(UP);
+  expect(unit.line).toBe(`${PROMPT}three`);
+  unit.type(UP);
+  expect(unit.line).toBe(`${PROMPT}two`);
+  unit.type(UP);
+  expect(unit.line).toBe(`${PROMPT}one`);
+  unit.type(UP + UP);
+  expect(unit.line).toBe(`${PROMPT}one`);
+  unit.type(DOWN);
+  expect(unit.line).toBe(`${PROMPT}two`);
+  unit.type("x\u007f");
+  expect(unit.line).toBe(`${PROMPT}two`);
+  unit.type(DOWN + DOWN + DOWN);
+  expect(unit.line).toBe(PROMPT);
 });
 
-it("keeps only the last eight lines, and passes over other escape sequences", () => {
-  for (let i = 0; i < 12; i++) type(`line${i}\r`);
-  type("\u001b[A".repeat(20));
-  expect(cursorLine()).toBe(`${PROMPT}line4`);
-  type("\u0015ab\u001b[3~\u001b[1;5Cc\u001bOd");
-  expect(cursorLine()).toBe(`${PROMPT}abcd`);
+it("keeps the last 16 lines, and passes over escape sequences that it does not know", () => {
+  for (let i = 0; i < 20; i++) unit.type(`line${i}\r`);
+  unit.type(UP.repeat(30));
+  expect(unit.line).toBe(`${PROMPT}line4`);
+  unit.type("\u0010\u000e");
+  expect(unit.line).toBe(`${PROMPT}line5`);
+  unit.type("\u0015ab\u001b[5~c\u001b[38;5;1m\u001bOPd\u00e4\u001b\u001b[D\u001b[C");
+  expect(unit.line).toBe(`${PROMPT}abcd`);
 });
 
-it("brings the prompt and what was typed back below lines of the host and of guests", () => {
-  const name = buffer + 0x8000;
-  unit.bytes().set(Buffer.from("alpha\0"), name);
-  call("testGuest", 1, name);
-  type("guest li");
-  unit.bytes().set(Buffer.from("hello\n"), buffer);
-  call("testSend", 1, buffer, 6);
-  settle();
-  expect(screen().slice(-2)).toEqual(["[alpha] hello", `${PROMPT}guest li`]);
-  call("testSay", 42n);
-  expect(screen().slice(-2)).toEqual(["typeone: value 42", `${PROMPT}guest li`]);
+it("brings the prompt, what was typed and the cursor back below lines of the host and of guests", () => {
+  unit.call("testGuest", 1, unit.text("alpha", 0x8000));
+  unit.type(`guest li${LEFT}`);
+  unit.call("testSend", 1, unit.text("hello\n"), 6);
+  unit.settle();
+  expect(unit.screen.lines.slice(-2)).toEqual(["[alpha] hello", `${PROMPT}guest li`]);
+  unit.call("testSay", 42n);
+  expect(unit.screen.lines.slice(-2)).toEqual(["typeone: value 42", `${PROMPT}guest li`]);
+  expect(unit.screen.cursor).toBe(PROMPT.length + 7);
+});
+
+it("prints a long answer as the UART takes it, loses nothing of it, and Ctrl-C ends it", () => {
+  for (let i = 0; i < 1200; i++) unit.call("testSay", BigInt(i));
+  unit.out = "";
+  unit.sends = false;
+  unit.type("log\r");
+  expect(unit.out.length).toBeLessThan(20);
+  unit.type("version\r");
+  for (let i = 0; i < 200; i++) {
+    unit.sends = true;
+    unit.call("serialInterrupt", 0);
+    unit.sends = false;
+    unit.settle();
+  }
+  const lines = unit.screen.lines;
+  const end = lines.indexOf(`${PROMPT}version`);
+  expect(lines[end - 1]).toBe("value 1199");
+  expect(lines.at(-1)).toBe(PROMPT);
+  const values = lines.slice(2, end).map((line) => Number(line.replace("value ", "")));
+  expect(values).toEqual(values.map((_, i) => 1200 - values.length + i));
+  unit.type("log\r");
+  unit.type("\u0003");
+  unit.out = "";
+  unit.sends = true;
+  for (let i = 0; i < 200; i++) unit.call("serialInterrupt", 0);
+  unit.settle();
+  expect(unit.line).toBe(PROMPT);
+  expect(unit.out).not.toContain("value 1199");
+});
+
+it("says nothing while a guest's console is shown, and the rest when the host is back", () => {
+  for (let i = 0; i < 1200; i++) unit.call("testSay", BigInt(i));
+  unit.call("testGuest", 1, unit.text("alpha", 0x8000));
+  unit.out = "";
+  unit.sends = false;
+  unit.type("log\r");
+  unit.type("\u001d1");
+  unit.sends = true;
+  for (let i = 0; i < 100; i++) unit.call("serialInterrupt", 0);
+  unit.settle();
+  expect(unit.out).not.toContain("value 1199");
+  unit.type("\u001d0");
+  for (let i = 0; i < 100; i++) unit.call("serialInterrupt", 0);
+  unit.settle();
+  expect(unit.screen.lines.slice(-2)).toEqual(["value 1199", PROMPT]);
 });
 
 it("shows the log again, all of it, and marks nothing twice", () => {
-  for (let i = 0; i < 1200; i++) call("testSay", BigInt(i));
-  out = "";
-  type("log\r");
-  const lines = screen();
+  for (let i = 0; i < 1200; i++) unit.call("testSay", BigInt(i));
+  unit.out = "";
+  unit.type("log\r");
+  const lines = unit.screen.lines;
   expect(lines[0]).toBe("log");
-  expect(cursorLine()).toBe(PROMPT);
+  expect(unit.line).toBe(PROMPT);
   const values = lines.slice(2, -1).map((line) => Number(line.replace("value ", "")));
   expect(values.length).toBeGreaterThan(1000);
   expect(values).toEqual(Array.from({ length: values.length }, (_, i) => 1200 - values.length + i));
@@ -217,7 +175,7 @@ it("shows the log again, all of it, and marks nothing twice", () => {
 
 it("survives whatever is typed, and comes back to a prompt", () => {
   const word = fc.constantFrom(
-    "guest",
+    "guest ",
     "list",
     "stats",
     "vcpu",
@@ -237,11 +195,11 @@ it("survives whatever is typed, and comes back to a prompt", () => {
     .map((bytes) => Buffer.from(bytes.filter((byte) => byte !== 0x1d)).toString("latin1"));
   fc.assert(
     fc.property(fc.array(fc.oneof(word, noise, fc.constant("\r")), { maxLength: 30 }), (parts) => {
-      out = "";
-      type(parts.join(""));
-      type("\u001b[B\u0003");
-      expect(cursorLine()).toBe(PROMPT);
-      expect(out).toMatch(/^[\u0020-\u007e\r\n\b\u001b]*$/);
+      unit.out = "";
+      unit.type(parts.join(""));
+      unit.type("\u001b[B\u0003\u0003");
+      expect(unit.line).toBe(PROMPT);
+      expect(unit.out).toMatch(/^[\u0020-\u007e\r\n\b\u001b]*$/);
     }),
     { numRuns: 100 },
   );

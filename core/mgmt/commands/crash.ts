@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // guest crash GUEST: why the hypervisor stopped a guest, the registers of the vCPU that it stopped at, and that vCPU's
-// last exits, newest first. Called by the terminal's worker; a restart of the guest overwrites the registers.
-import { CrashRecord, crashReason } from "../../guest/crash";
-import { exitName, TRAIL_BYTES, TrailEntry } from "../../guest/exit";
-import { vcpuAt } from "../../guest/lifecycle";
-import { Vcpu } from "../../guest/vcpu";
+// last exits, newest first. Called by the terminal's worker; all of it is the crash record's own copy.
+import { faultRegisterCount, faultRegisterName } from "../../arch/seam";
+import { crashExit, CrashRecord, crashReason, crashRegister } from "../../guest/crash";
+import { exitName } from "../../guest/exit";
 import { print, printText } from "../../lib/print";
 import { argGuest } from "../commands-args";
-import { closeRow, openCard, openRow, showHex, showNumber, showText, showWord } from "./out";
-import { showRegisters } from "./registers";
+import { closeRow, openCard, openPairs, openRow, showHex, showNumber, showText, showWord } from "./out";
 
 const SHOWN_EXITS: u32 = 16;
-const ENTRY: usize = offsetof<TrailEntry>();
 
 export function showCrash(step: u32): u32 {
   const guest = argGuest();
@@ -22,9 +19,8 @@ export function showCrash(step: u32): u32 {
     return 0;
   }
   if (step == 0) return showRecord(record);
-  if (record.vcpu >= guest.vcpuCount) return 0;
-  if (step == 1) return showRegisters(vcpuAt(guest, record.vcpu));
-  return showExit(vcpuAt(guest, record.vcpu), step - 1);
+  if (step == 1) return showRegisters(record);
+  return showExit(record, step - 2);
 }
 
 function showRecord(record: CrashRecord): u32 {
@@ -42,11 +38,16 @@ function showRecord(record: CrashRecord): u32 {
   return 1;
 }
 
-/** The trail is a ring that begins at a multiple of its size; entries never written have no pc. */
-function showExit(vcpu: Vcpu, back: u32): u32 {
-  const start = vcpu.trail & ~(<usize>TRAIL_BYTES - 1);
-  const entry = changetype<TrailEntry>(start + ((vcpu.trail - <usize>back * ENTRY) & (<usize>TRAIL_BYTES - 1)));
-  if (entry.pc == 0 || back > SHOWN_EXITS) return 0;
+function showRegisters(record: CrashRecord): u32 {
+  openPairs();
+  for (let i: u32 = 0; i < faultRegisterCount(); i++) showHex(faultRegisterName(i), 0, crashRegister(record, i + 1));
+  closeRow();
+  return 1;
+}
+
+function showExit(record: CrashRecord, back: u32): u32 {
+  const entry = crashExit(record, back);
+  if (changetype<usize>(entry) == 0 || back == SHOWN_EXITS) return 0;
   openRow();
   do {
     showWord("exit", 14, exitName(entry.kind));

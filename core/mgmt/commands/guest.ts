@@ -1,18 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 // guest list, create, destroy, reset, pause, resume, kick, shutdown, console. Called by the terminal's worker. Reads of
 // other harts' counters may be a moment old; changes go through guest/lifecycle.ts, which locks.
+import { startDescribed } from "../../guest/boot";
 import { focusConsole } from "../../host/mux";
 import {
   GUEST_CRASHED,
   GUEST_CREATED,
   GUEST_EMPTY,
+  GUEST_LOADING,
   GUEST_PAUSED,
   GUEST_RESTARTING,
   GUEST_RUNNING,
   GUEST_SHUTDOWN,
 } from "../../guest/guest";
-import { guestDestroy, guestPause, guestReset, guestResume, guestShutdown, vcpuAt } from "../../guest/lifecycle";
-import { guestByIndex, guestByName, guestCount } from "../../guest/table";
+import {
+  guestDestroy,
+  guestPause,
+  guestReset,
+  guestResume,
+  guestShutdown,
+  guestStart,
+  vcpuAt,
+} from "../../guest/lifecycle";
+import { refusalWords } from "../../guest/refusal";
+import { guestByIndex, guestCount } from "../../guest/table";
 import { print, printText } from "../../lib/print";
 import { Status } from "../../lib/status";
 import { schedWake } from "../../sched/sched";
@@ -36,13 +47,15 @@ export function guestList(step: u32): u32 {
   return 1;
 }
 
-/** Until descriptions can be sent, the guests that there are come from the host's tree at boot. */
+/** A guest that the host's tree describes and that was destroyed, or could not be made at boot. */
 export function guestCreate(step: u32): u32 {
   const word = argText();
-  const exists = changetype<usize>(guestByName(wordStart(word), wordLength(word))) != 0;
+  const status = startDescribed(wordStart(word), wordLength(word));
   printWord(word);
-  if (exists) print(" exists already; guest reset starts it again\n");
-  else print(" cannot be created from here: the toolstack sends guests, typeone create does\n");
+  print(": ");
+  if (status == Status.Ok) return say(status);
+  print(refusalWords());
+  print("\n");
   return 0;
 }
 
@@ -69,8 +82,7 @@ export function doShutdown(step: u32): u32 {
 /** Whatever its vCPUs wait for, they look again; a guest that is off starts. */
 export function doKick(step: u32): u32 {
   const guest = argGuest();
-  if (guest.state == GUEST_SHUTDOWN || guest.state == GUEST_CRASHED) return tell(guestReset(guest));
-  if (guest.state != GUEST_RUNNING) return tell(Status.Invalid);
+  if (guest.state != GUEST_RUNNING) return tell(guestStart(guest));
   for (let i: u32 = 0; i < guest.vcpuCount; i++) schedWake(vcpuAt(guest, i));
   return tell(Status.Ok);
 }
@@ -109,6 +121,8 @@ export function stateName(state: u32): string {
       return "paused";
     case GUEST_RESTARTING:
       return "restarting";
+    case GUEST_LOADING:
+      return "loading";
     case GUEST_SHUTDOWN:
       return "shutdown";
     case GUEST_CRASHED:

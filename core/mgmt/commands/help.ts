@@ -18,7 +18,7 @@ export function help(step: u32): u32 {
     splitWords(first, <u32>(wordStart(last) + wordLength(last) - first));
   }
   if (step == commandCount()) {
-    if (wordCount() == 0) print("Tab completes, arrows recall; -j answers in JSON. Ctrl-] ? lists the console keys.\n");
+    if (wordCount() == 0) print("Tab completes, -j answers in JSON, Ctrl-] ? lists the keys of the console.\n");
     else if (shown == 0) print("there is no such command; help lists them\n");
     return 0;
   }

@@ -2,10 +2,9 @@
 // sched: the queue of each hart, then the share of each vCPU. Called by the terminal's worker; what others change
 // meanwhile may be a moment old.
 import { guestCount } from "../../guest/table";
-import { hartCount } from "../../host/harts";
+import { hartByIndex, hartCount } from "../../host/harts";
 import { MAX_VCPUS } from "../../limits";
 import { TIMER_OFF } from "../../arch/seam";
-import { hartByIndex } from "../../host/harts";
 import { queueOf } from "../../sched/queue";
 import { closeRow, newTable, openRow, showHex, showNumber, showText, showTime, showWord } from "./out";
 import { policyName, vcpuOfStep } from "./vcpu";
