@@ -176,90 +176,102 @@ export interface FakeHost {
   pieces: readonly TracePiece[];
 }
 
+type Calls = Partial<HostClient>;
+
+const note = (fake: FakeHost, text: string): Promise<void> => Promise.resolve(void fake.calls.push(text));
+
+function find(fake: FakeHost, name: string): GuestInfo {
+  const found =
+    fake.guests.find((guest) => guest.name === name) ?? fake.guests.find((guest) => String(guest.id) === name);
+  if (found) return found;
+  throw apiError({ code: "not-found", message: `there is no guest ${name}`, fix: "typeone ls shows them" });
+}
+
+const detail = (guest: GuestInfo): GuestDetail => ({
+  ...guest,
+  vcpuList: Array.from({ length: guest.vcpus }, (_, i) => fakeVcpu(i)),
+});
+
+const hostCalls = (fake: FakeHost): Calls => ({
+  host: async () => fake.host,
+  harts: async () => [...fake.harts],
+  memoryMap: async () => [
+    { hpa: "0x80000000", bytes: 2 << 20, owner: "reserved" },
+    { hpa: "0x90000000", bytes: 256 << 20, owner: "guest", guest: "web" },
+    { hpa: "0xa0000000", bytes: 448 << 20, owner: "free" },
+  ],
+  irqs: async () => [{ number: 10, hart: 0, count: 1234, owner: "uart" }],
+  hostAction: (action) => note(fake, `host ${action}`),
+  stop: (options) => note(fake, `stop ${JSON.stringify(options ?? {})}`),
+});
+
+const guestCalls = (fake: FakeHost): Calls => ({
+  guests: async () => fake.guests,
+  guest: async (name) => detail(find(fake, name)),
+  createGuest: async (guest, options = {}) => {
+    options.onProgress?.({ phase: "prepare", what: "look at the files" });
+    options.onProgress?.({ phase: "upload", file: "/boot/Image", done: 512, total: 1024 });
+    options.onProgress?.({ phase: "create" });
+    await note(fake, `create ${JSON.stringify({ ...guest, start: options.start })}`);
+    const state = options.start === false ? "created" : "running";
+    const made = fakeGuest(guest.name, fake.guests.length + 1, { state });
+    fake.guests.push(made);
+    return made;
+  },
+  guestAction: async (name, action, options = {}) => {
+    const guest = find(fake, name);
+    const how = `${options.wait === false ? " (no wait)" : ""}${options.timeoutMs ? ` ${options.timeoutMs}` : ""}`;
+    await note(fake, `${action} ${guest.name}${how}`);
+    if (guest.state === "crashed" && (action === "pause" || action === "shutdown"))
+      throw apiError({ code: "state", message: `guest ${guest.name} has crashed` });
+    return action === "destroy" ? undefined : { ...guest, state: AFTER[action] ?? guest.state };
+  },
+});
+
+const vcpuCalls = (fake: FakeHost): Calls => ({
+  setVcpuCount: async (name, count) => {
+    await note(fake, `vcpus ${name} ${count}`);
+    return detail(find(fake, name));
+  },
+  changeVcpu: async (name, index, patch) => {
+    await note(fake, `vcpu ${name} ${index} ${JSON.stringify(patch)}`);
+    return fakeVcpu(index);
+  },
+  registers: async () => FAKE_CRASH.registers.slice(),
+  crashes: async () => [FAKE_CRASH],
+  crash: async (name) => {
+    if (name === "db") return FAKE_CRASH;
+    throw apiError({ code: "not-found", message: `guest ${name} has no crash record` });
+  },
+  readMemory: async (_name, gpa, length) => Uint8Array.from({ length }, (_, i) => (Number(gpa & 0xffn) + i) & 0xff),
+});
+
+const streamCalls = (fake: FakeHost): Calls => ({
+  log: () => textOf("typeone: boot\n", "typeone: guests\n"),
+  events: async function* () {},
+  consoleLog: (name) => (find(fake, name), textOf("one\ntwo\n", "three\n")),
+  console: async (name, options = {}) => {
+    await note(fake, `console ${find(fake, name).name} ${JSON.stringify(options)}`);
+    return echo("# ");
+  },
+  uart: async () => echo("typeone> "),
+  setTrace: (mask) => note(fake, `trace ${mask}`),
+  trace: async function* (options = {}) {
+    options.onHeader?.({ ticksPerSecond: 10_000_000, harts: 2 });
+    for (const piece of fake.pieces) yield await Promise.resolve(piece);
+  },
+});
+
 export function fakeHost(): FakeHost {
-  const calls: string[] = [];
-  const guests = [
-    fakeGuest("web", 1),
-    fakeGuest("db", 2, { state: "crashed", crashed: true, vcpus: 1, onlineVcpus: 0 }),
-  ];
-  const find = (name: string): GuestInfo => {
-    const found = guests.find((guest) => guest.name === name) ?? guests.find((guest) => String(guest.id) === name);
-    if (found) return found;
-    throw apiError({ code: "not-found", message: `there is no guest ${name}`, fix: "typeone ls shows them" });
-  };
-  const detail = (guest: GuestInfo): GuestDetail => ({
-    ...guest,
-    vcpuList: Array.from({ length: guest.vcpus }, (_, i) => fakeVcpu(i)),
-  });
-  const note = (text: string): Promise<void> => Promise.resolve(void calls.push(text));
-  const fake: FakeHost = {
-    client: undefined as unknown as HostClient,
-    calls,
-    guests,
+  const fake = {
+    calls: [] as string[],
+    guests: [fakeGuest("web", 1), fakeGuest("db", 2, { state: "crashed", crashed: true, vcpus: 1, onlineVcpus: 0 })],
     host: FAKE_HOST,
     harts: HARTS,
-    pieces: [],
+    pieces: [] as readonly TracePiece[],
   };
-  const client: HostClient = {
-    name: "lab",
-    host: async () => fake.host,
-    harts: async () => [...fake.harts],
-    memoryMap: async () => [
-      { hpa: "0x80000000", bytes: 2 << 20, owner: "reserved" },
-      { hpa: "0x90000000", bytes: 256 << 20, owner: "guest", guest: "web" },
-      { hpa: "0xa0000000", bytes: 448 << 20, owner: "free" },
-    ],
-    irqs: async () => [{ number: 10, hart: 0, count: 1234, owner: "uart" }],
-    hostAction: (action) => note(`host ${action}`),
-    stop: (options) => note(`stop ${JSON.stringify(options ?? {})}`),
-    guests: async () => guests,
-    guest: async (name) => detail(find(name)),
-    createGuest: async (guest, options = {}) => {
-      options.onProgress?.({ phase: "prepare", what: "look at the files" });
-      options.onProgress?.({ phase: "upload", file: "/boot/Image", done: 512, total: 1024 });
-      options.onProgress?.({ phase: "create" });
-      calls.push(`create ${JSON.stringify({ ...guest, start: options.start })}`);
-      const made = fakeGuest(guest.name, guests.length + 1, { state: options.start === false ? "created" : "running" });
-      guests.push(made);
-      return made;
-    },
-    guestAction: async (name, action, options = {}) => {
-      const guest = find(name);
-      calls.push(
-        `${action} ${guest.name}${options.wait === false ? " (no wait)" : ""}${options.timeoutMs ? ` ${options.timeoutMs}` : ""}`,
-      );
-      if (guest.state === "crashed" && (action === "pause" || action === "shutdown"))
-        throw apiError({ code: "state", message: `guest ${guest.name} has crashed` });
-      return action === "destroy" ? undefined : { ...guest, state: AFTER[action] ?? guest.state };
-    },
-    setVcpuCount: async (name, count) => {
-      await note(`vcpus ${name} ${count}`);
-      return detail(find(name));
-    },
-    changeVcpu: async (name, index, patch) => {
-      await note(`vcpu ${name} ${index} ${JSON.stringify(patch)}`);
-      return fakeVcpu(index);
-    },
-    registers: async () => FAKE_CRASH.registers.slice(),
-    crashes: async () => [FAKE_CRASH],
-    crash: async (name) => {
-      if (name === "db") return FAKE_CRASH;
-      throw apiError({ code: "not-found", message: `guest ${name} has no crash record` });
-    },
-    readMemory: async (_name, gpa, length) => Uint8Array.from({ length }, (_, i) => (Number(gpa & 0xffn) + i) & 0xff),
-    log: () => textOf("typeone: boot\n", "typeone: guests\n"),
-    events: async function* () {},
-    consoleLog: (name) => (find(name), textOf("one\ntwo\n", "three\n")),
-    console: async (name, options = {}) => {
-      await note(`console ${find(name).name} ${JSON.stringify(options)}`);
-      return echo("# ");
-    },
-    uart: async () => echo("typeone> "),
-    setTrace: (mask) => note(`trace ${mask}`),
-    trace: async function* (options = {}) {
-      options.onHeader?.({ ticksPerSecond: 10_000_000, harts: 2 });
-      for (const piece of fake.pieces) yield await Promise.resolve(piece);
-    },
-  };
-  return Object.assign(fake, { client });
+  const holder = fake as typeof fake & { client: HostClient };
+  const calls = { ...hostCalls(holder), ...guestCalls(holder), ...vcpuCalls(holder), ...streamCalls(holder) };
+  holder.client = { name: "lab", ...calls } as HostClient;
+  return holder;
 }
