@@ -370,7 +370,6 @@ const CASES: readonly Case[] = [
     guest("ramdisk: debian", { kernel: "debian", memory: 32 }),
     /32 MiB are too little for Debian's kernel/,
   ],
-  ["Debian without ramdisk", "s.yaml", guest("", { kernel: "debian" }), /warning: guests\[0\].kernel: has no ramdisk/],
   [
     "no device tree",
     "s.yaml",

@@ -11,6 +11,7 @@ import * as placement from "../../host/src/qemu/placement.ts";
 import { Folder } from "../test/files.ts";
 import * as memory from "./check/memory.ts";
 import * as schema from "./schema.ts";
+import { SCHEMA_FOLDER, schemaFiles } from "./write-schema.ts";
 import {
   compileGuest,
   compileGuestDts,
@@ -351,6 +352,13 @@ describe("one schema", () => {
     }
     expect($defs["Guest"]?.properties["memory"]).toMatchObject({ examples: ["256MiB", "1GiB", 256] });
     expect(JSON.stringify(jsonSchema("guest"))).toContain("Linux Image");
+  });
+
+  it("is written out for editors", () => {
+    for (const [name, text] of schemaFiles()) {
+      const written = JSON.parse(readFileSync(path.join(SCHEMA_FOLDER, name), "utf8")) as unknown;
+      expect(written, "stale: npm run schema -w packages/config").toEqual(JSON.parse(text));
+    }
   });
 
   it("has the limits of the core", () => {

@@ -82,7 +82,8 @@ export const guestSchema = z
       examples: ["./Image", DEBIAN],
     }),
     ramdisk: file.optional().meta({
-      description: 'Initial ramdisk, relative to this file, or "debian".',
+      description:
+        'Initial ramdisk, relative to this file, or "debian", which kernel "debian" brings along when this is absent.',
       examples: ["./initrd.img", DEBIAN],
     }),
     deviceTree: file.optional().meta({

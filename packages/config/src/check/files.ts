@@ -154,10 +154,6 @@ function checkFit({ guest, path: at }: Entry, kernel: Kernel, ramdisk: number, s
 
 function checkDebian({ guest, path: at }: Entry, say: Say): void {
   if (guest.kernel !== DEBIAN) return;
-  if (guest.ramdisk === undefined) {
-    const message = "has no ramdisk: Debian's kernel finds no userland without one";
-    say([...at, "kernel"], { severity: "warning", message, fix: 'add ramdisk: "debian"' });
-  }
   if (guest.memoryBytes < DEBIAN_LEAST) {
     const message = `${formatSize(guest.memoryBytes)} are too little for Debian's kernel`;
     say([...at, "memory"], { severity: "error", message, fix: `write at least "${DEBIAN_LEAST / MIB}MiB"` });
