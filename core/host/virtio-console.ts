@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Driver for a virtio console of the host's, port 0 of it: bytes for the management channel, both ways. Found and set up
 // at boot. The interrupt only acknowledges; everything else is done by the one worker that owns the port (link.ts), and
-// sending under that file's lock. A device that answers nonsense is given up and says so. Never waits.
+// sending under that file's lock. A device that answers nonsense is given up and says so. Never waits. What comes in
+// is never lost; QEMU drops what goes out while its socket is full, so whoever asks must ask again.
 // @spec virtio 1.2 §5.3
 import {
   VIRTIO_CONSOLE_RECEIVE,
