@@ -13,7 +13,7 @@ export interface GuestInfo {
   readonly id: number;
   readonly state: GuestState;
   /** State that it is on its way to. */
-  readonly wanted?: GuestState;
+  readonly wanted?: GuestState | "gone";
   /** vCPUs that may run, that it has at most, and that are started. */
   readonly vcpus: number;
   readonly maxVcpus: number;

@@ -12,6 +12,7 @@ import {
   type Notice,
   NoticeCodec,
   OPERATIONS,
+  RefusalCodec,
   WIRE_KIND_ANSWER,
   WIRE_KIND_NOTICE,
   WIRE_MAX_BODY,
@@ -220,12 +221,9 @@ function encodeBody(operation: AnyOperation, request: object, tail: Uint8Array =
 function decodeAnswer<O extends AnyOperation>(operation: O, frame: ReceivedFrame): Answer<O> {
   const { body, status } = frame;
   const { size } = operation.answer;
+  if (status < 0) throw new ChannelError(operation.name, status, refusalWords(operation, body));
   const whole = body.length >= size;
   const answer = whole ? operation.answer.decode(viewOf(body), 0) : {};
-  if (status < 0) {
-    const words = "words" in answer && typeof answer.words === "string" ? answer.words : "";
-    throw new ChannelError(operation.name, status, words);
-  }
   if (!whole)
     throw new ChannelError(operation.name, WireStatus.Malformed, `the answer to ${operation.name} is cut off`);
   const tail = body.subarray(size);
@@ -239,4 +237,12 @@ function decodeAnswer<O extends AnyOperation>(operation: O, frame: ReceivedFrame
     records: records as ValueOf<O["record"]>[],
     bytes: operation.answerTail === "bytes" ? tail : new Uint8Array(),
   };
+}
+
+/** Why, if the hypervisor said it: a Refusal stands in place of the answer; a Created has words of its own. */
+function refusalWords(operation: AnyOperation, body: Uint8Array): string {
+  const codec: Codec<object> = operation.number === OPERATIONS.Create.number ? operation.answer : RefusalCodec;
+  if (body.length < codec.size) return "";
+  const refusal = codec.decode(viewOf(body), 0);
+  return "words" in refusal && typeof refusal.words === "string" ? refusal.words : "";
 }
