@@ -270,7 +270,9 @@ describe("compile", () => {
   it("names files relative to the configuration, and puts the host's settings in /chosen", async () => {
     const text =
       "host: {policy: priority, sliceUs: 2000}\nguests:\n  - {name: a, kernel: Image, memory: 64, autostart: false}";
-    const tree = compileSystem(await load(folder.write("g.yaml", text)));
+    const system = await load(folder.write("g.yaml", text));
+    const tree = compileSystem(system);
+    expect(parse(compileGuest(system.guests[0] as Guest)).root.string("typeone,policy")).toBe("priority");
     expect(tree.get("/chosen").string("typeone,policy")).toBe("priority");
     expect(tree.get("/chosen").u64("typeone,slice-us")).toBe(2000n);
     expect(tree.get("/chosen/guest-a/module-kernel").string("typeone,file")).toBe("./Image");

@@ -140,7 +140,7 @@ async function checkSource(source: Source, options: LoadOptions): Promise<{ syst
   const { host, guests } = parsed.success ? allParts(parsed.data) : soundParts(whole);
   const resolved = host && toHost(host);
   const entries = guests.map(({ settings, index }): Entry => ({
-    guest: toGuest(settings, folder, resolved?.harts),
+    guest: toGuest(settings, folder, resolved),
     path: ["guests", index],
     settings,
   }));

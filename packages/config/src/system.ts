@@ -73,8 +73,8 @@ export function toHost({ memory, ...rest }: z.output<typeof hostSchema>): Host {
   return present({ ...rest, memoryBytes: memory }) as Host;
 }
 
-/** `folder`: what relative file names start from. `harts`: those of the host, if it is known. */
-export function toGuest(guest: z.output<typeof guestSchema>, folder: string, harts = MAX_HARTS): Guest {
+/** `folder`: what relative file names start from. `host`: where the guest is to run, if that is known. */
+export function toGuest(guest: z.output<typeof guestSchema>, folder: string, host?: Host): Guest {
   const { memory, affinity, maxVcpus, kernel, ramdisk, deviceTree, ...rest } = guest;
   const locate = (name: string | undefined): string | undefined =>
     name === undefined || name === DEBIAN ? name : path.resolve(folder, name);
@@ -85,6 +85,8 @@ export function toGuest(guest: z.output<typeof guestSchema>, folder: string, har
     deviceTree: deviceTree === undefined ? undefined : path.resolve(folder, deviceTree),
     memoryBytes: memory,
     maxVcpus: Math.max(maxVcpus ?? guest.vcpus, guest.vcpus),
-    affinity: resolveHarts(affinity, harts),
+    affinity: resolveHarts(affinity, host?.harts ?? MAX_HARTS),
+    // Said with the guest, so that it also holds for one that is created at run time, away from /chosen.
+    policy: guest.policy ?? host?.policy,
   }) as Guest;
 }
