@@ -37,8 +37,9 @@ export {
 } from "./riscv64/inject";
 /** Stage 2. */
 export { addTables, mapStage2, newRoot, stage2Levels, tablesFree, tablesTotal, unmapStage2 } from "./riscv64/stage2";
+export { vmidGeneration } from "./riscv64/vmid";
 /** Host facts and per-hart set-up. */
-export { probeHost, setUpHart, timebaseFrequency } from "./riscv64/host";
+export { architectureName, probeHost, setUpHart, timebaseFrequency } from "./riscv64/host";
 export { setHostIsa } from "./riscv64/isa";
 export { setUpInterrupts } from "./riscv64/irq/setup";
 export { hostIrqInitHart } from "./riscv64/irq/host";

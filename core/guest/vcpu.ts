@@ -57,6 +57,8 @@ export class Vcpu extends Entity {
   /** Where in the trail of the last exits the next one goes (exit.ts). */
   trail: usize = 0;
   pad4: u32 = 0;
+  /** Interrupts that were injected into it, but for those that it sends to itself and that hardware raises (Sstc). */
+  interrupts: u64 = 0;
   /** Exits by kind: exit0 + EXIT_*. */
   exit0: u64 = 0;
   exit1: u64 = 0;

@@ -12,6 +12,7 @@ import { print, printDec, printHex, printInit, printText } from "../lib/print";
 import { Status } from "../lib/status";
 import { allocate, arenaGrow, arenaReserve } from "../mem/arena";
 import { BLOCK, BLOCK_SHIFT, ramTakeBehind } from "../mem/ram";
+import { channelInit } from "../mgmt/channel/session";
 import { linkFind, linkStart } from "../mgmt/link";
 import { terminalInit } from "../mgmt/terminal";
 import { schedConfigure } from "../sched/sched";
@@ -133,6 +134,7 @@ export function joinScheduling(tree: usize): void {
   if (worker) lifecycleInit(changetype<Worker>(worker));
   if (startMux(info.irq, info.trigger) != Status.Ok) print("no interrupt for the UART: input is not read\n");
   terminalInit();
+  if (channelInit() != Status.Ok) print("the management channel has no worker for its blobs\n");
   if (linkStart(info.hpa != 0 && info.irq != 0 ? 1 : 0) != Status.Ok) print("the management channel does not start\n");
 }
 

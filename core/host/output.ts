@@ -147,12 +147,9 @@ export function outFlush(): void {
   serialWantRoom(ringCount(ring) != 0 ? 1 : 0);
 }
 
-/** Bytes of the host's own that a full ring swallowed since the last call. */
-export function takeOutLost(): u32 {
-  const ring = changetype<Ring>(ringPtr);
-  const lost = ring.dropped;
-  ring.dropped = 0;
-  return lost;
+/** Bytes of the host's own that a full ring swallowed. */
+export function outLost(): u32 {
+  return changetype<Ring>(ringPtr).dropped;
 }
 
 /** Sets (index of a () => void) or takes back (0) the prompt that stands below the host's lines. */

@@ -14,6 +14,7 @@ import { RunQueue } from "../sched/queue";
 import { schedTick } from "../sched/sched";
 import { replenish, schedWake } from "../sched/wake";
 import { MAX_HARTS, thisHart } from "./hart";
+import { hartCount } from "./harts";
 
 // ---- kind: what happens at the deadline
 /** A guest's timer: `owner` is the vCPU. */
@@ -142,6 +143,21 @@ export function timersExpire(at: u64): void {
 /** Deadline of the first timer of hart `index`, TIMER_OFF if none. */
 export function timersNext(index: u32): u64 {
   return listOf(index).first;
+}
+
+/** Timers of guests (vCPUs, devices) that are armed, on all harts. */
+export function timersOfGuests(): u32 {
+  let count: u32 = 0;
+  for (let index: u32 = 0; index < hartCount(); index++) {
+    const list = listOf(index);
+    acquire(list);
+    for (let at = list.head; at; at = changetype<Timer>(at).next) {
+      const timer = changetype<Timer>(at);
+      if (timer.kind == KIND_TIMER_VCPU || (timer.kind == KIND_TIMER_CALL && timer.owner != 0)) count += 1;
+    }
+    release(list);
+  }
+  return count;
 }
 
 /** Sets this hart's host timer to what it needs next. */

@@ -72,6 +72,11 @@ const DELEGATED: u64 =
 let timebase: u32 = 0;
 let satpMode: u32 = 8;
 
+/** What people call this architecture. */
+export function architectureName(): string {
+  return "riscv64";
+}
+
 /** Ticks per second of the host's timebase. */
 export function timebaseFrequency(): u32 {
   return timebase;

@@ -46,7 +46,7 @@ export function vcpuRequest(vcpu: Vcpu, bits: u32): void {
 export function vcpuSetExternal(vcpu: Vcpu, level: u32): void {
   vcpu.externalLevel = level;
   if (!isHere(vcpu)) vcpuRequest(vcpu, REQUEST_EXTERNAL);
-  else if (level) hw.csrSet(CSR_HVIP, HVIP_VSEIP);
+  else if (level) inject(vcpu, HVIP_VSEIP);
   else hw.csrClear(CSR_HVIP, HVIP_VSEIP);
 }
 
@@ -61,17 +61,23 @@ export function vcpuTimerExpired(entity: Entity): void {
   const vcpu = changetype<Vcpu>(entity);
   // With Sstc its own compare register says so as soon as it is on a hart again; to wake it is enough.
   if (hostHasSstc()) schedWake(vcpu);
-  else if (isHere(vcpu)) hw.csrSet(CSR_HVIP, HVIP_VSTIP);
+  else if (isHere(vcpu)) inject(vcpu, HVIP_VSTIP);
   else vcpuRequest(vcpu, REQUEST_TIMER);
+}
+
+/** Raises lines of the vCPU on this hart. */
+function inject(vcpu: Vcpu, lines: u64): void {
+  vcpu.interrupts += 1;
+  hw.csrSet(CSR_HVIP, lines);
 }
 
 /** Applies and clears what was asked of the vCPU, whose CSRs are in this hart. Answers the bits that were set. */
 export function applyRequests(vcpu: Vcpu): u32 {
   const bits = hw.atomicSwap(changetype<usize>(vcpu) + offsetof<Vcpu>("requests"), 0);
-  if (bits & REQUEST_SOFT) hw.csrSet(CSR_HVIP, HVIP_VSSIP);
-  if (bits & REQUEST_TIMER) hw.csrSet(CSR_HVIP, HVIP_VSTIP);
+  if (bits & REQUEST_SOFT) inject(vcpu, HVIP_VSSIP);
+  if (bits & REQUEST_TIMER) inject(vcpu, HVIP_VSTIP);
   if (bits & REQUEST_EXTERNAL) {
-    if (hw.atomicLoad(changetype<usize>(vcpu) + offsetof<Vcpu>("externalLevel"))) hw.csrSet(CSR_HVIP, HVIP_VSEIP);
+    if (hw.atomicLoad(changetype<usize>(vcpu) + offsetof<Vcpu>("externalLevel"))) inject(vcpu, HVIP_VSEIP);
     else hw.csrClear(CSR_HVIP, HVIP_VSEIP);
   }
   if (bits & REQUEST_FENCE) hw.fenceGuest(-1);
