@@ -25,6 +25,8 @@ export const DESCRIPTION_TREE: u32 = 4096;
 
 /** Arena that a slot with all its vCPUs may take, a little more than it does. */
 const SLOT_BYTES: u32 = 0x1_8000;
+/** What one vCPU takes of it: record, trail and timer, with the trail's alignment. */
+const VCPU_BYTES: u32 = <u32>offsetof<Vcpu>() + 2 * TRAIL_BYTES + <u32>offsetof<Timer>() + 256;
 /** Tables that a guest's RAM may need besides one for each GiB: what is below a level's large pages at both ends. */
 const EDGE_TABLES: u64 = 6;
 const GIGABYTE_SHIFT: u64 = 30;
@@ -96,6 +98,7 @@ function addVcpus(guest: Guest, count: u32): bool {
   for (let i: u32 = 0; i < count; i++) {
     const at = guest.vcpus + i * sizeof<usize>();
     if (load<usize>(at)) continue;
+    if (!arenaNeeds(VCPU_BYTES)) return false;
     const vcpu = changetype<Vcpu>(allocate(offsetof<Vcpu>(), 64));
     if (changetype<usize>(vcpu) == 0) return false;
     vcpu.trail = allocate(TRAIL_BYTES, TRAIL_BYTES);
