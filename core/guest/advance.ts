@@ -86,7 +86,8 @@ function allOff(guest: Guest): bool {
 /** The next step towards what is wanted. Answers 1 if there are more. */
 function advance(guest: Guest, wanted: u32): u32 {
   for (let i: u32 = 0; i < guest.vcpuCount; i++) {
-    timerCancel(changetype<Timer>(vcpuAt(guest, i).clock));
+    // A paused guest's timers go on: without Sstc this one is all that a vCPU has.
+    if (wanted != WANT_PAUSE) timerCancel(changetype<Timer>(vcpuAt(guest, i).clock));
     hw.atomicAnd(changetype<usize>(vcpuAt(guest, i)) + offsetof<Vcpu>("requests"), ~REQUEST_LEAVE);
   }
   if (wanted == WANT_PAUSE) return settle(guest, wanted, GUEST_PAUSED);

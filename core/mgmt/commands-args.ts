@@ -3,7 +3,7 @@
 // up and checked before the command runs; a refusal is one line. Used by the terminal's worker. The first letter of a
 // word in capitals says what it stands for:
 //
-//   GUEST a guest by name or number   VCPU one of its vCPUs   ADDRESS, LENGTH, NUMBER numbers   any other: text
+//   GUEST a guest by name or number   VCPU one of its vCPUs   A…, L… numbers   any other: text
 //
 import { Guest, GUEST_EMPTY } from "../guest/guest";
 import { vcpuAt } from "../guest/lifecycle";
@@ -17,10 +17,9 @@ import { lastNumber, printWord, readNumber, wantsJson, wordCount, wordIsUnits, w
 export const PART_GUEST: u32 = 0x47;
 /** VCPU */
 const PART_VCPU: u32 = 0x56;
-/** ADDRESS, LENGTH, NUMBER */
+/** ADDRESS and AMOUNT, LENGTH and LEVEL. */
 const PART_ADDRESS: u32 = 0x41;
 const PART_LENGTH: u32 = 0x4c;
-const PART_NUMBER: u32 = 0x4e;
 
 // @lock none: the terminal's worker only.
 let guest: usize = 0;
@@ -86,7 +85,6 @@ function bindWord(pattern: string, index: u32): bool {
       return bindVcpu(index);
     case PART_ADDRESS:
     case PART_LENGTH:
-    case PART_NUMBER:
       return bindNumber(pattern, index);
     default:
       text = index;

@@ -49,7 +49,7 @@ export function guestDump(step: u32): u32 {
   const still = guest.wanted == 0 && guest.rangeCount != 0 && gpa >= at;
   const status = still ? readGuest(guest, row, gpa, count) : Status.Range;
   release(guest.lock);
-  if (status != Status.Ok) return refuse("that is no RAM of this guest");
+  if (status != Status.Ok) return refuse("that is no RAM of this guest, or something is being done with it");
   showBytes(gpa, count);
   return 1;
 }
