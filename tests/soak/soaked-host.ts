@@ -114,10 +114,15 @@ export class SoakedHost {
 
   /** The client dies without a word, and another takes over. */
   async takeOver(): Promise<void> {
+    this.client = new ChannelClient(await this.connect());
+    await this.client.hello();
+  }
+
+  /** A fresh socket to the channel; the one before is closed without a word. */
+  async connect(): Promise<net.Socket> {
     this.#stream.destroy();
     this.#stream = await connect(this.socket);
-    this.client = new ChannelClient(this.#stream);
-    await this.client.hello();
+    return this.#stream;
   }
 
   async stop(): Promise<void> {
