@@ -134,6 +134,8 @@ export default defineSystem({ guests: [guest] });`;
   });
 
   it("a file with one guest is a system of that guest", async () => {
+    const json = folder.write("one.json", '{ "$schema": "x", "name": "solo", "kernel": "Image", "memory": 64 }');
+    expect(Object.keys((await loadGuest(json)).guest ?? {})).not.toContain("$schema");
     const file = folder.write("one.yaml", "name: solo\nkernel: Image\nmemory: 64\n");
     expect((await load(file)).guests.map((guest) => guest.name)).toEqual(["solo"]);
     expect((await loadGuest(file)).guest?.name).toBe("solo");

@@ -70,8 +70,12 @@ const staticMemory = z.union([z.boolean(), z.number(), z.string()]).transform((g
 const file = z.string().min(1);
 const microseconds = whole(1, 1e12);
 
+/** Not a setting: JSON files name their schema by it. */
+const schemaKey = z.string().optional().meta({ description: "Where editors find this schema." });
+
 export const guestSchema = z
   .strictObject({
+    $schema: schemaKey,
     name: z
       .string()
       .regex(NAME_PATTERN, `a name is 1 to ${NAME_LENGTH} of the characters A-Z a-z 0-9 . _ -`)
@@ -192,8 +196,6 @@ export const hostSchema = z
       }),
   })
   .meta({ id: "Host", title: "The machine that TypeOne runs on" });
-
-const schemaKey = z.string().optional().meta({ description: "Where editors find this schema." });
 
 export const systemSchema = z
   .strictObject({

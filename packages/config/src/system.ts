@@ -80,6 +80,7 @@ export function toGuest(guest: z.output<typeof guestSchema>, folder: string, hos
     name === undefined || name === DEBIAN ? name : path.resolve(folder, name);
   return present({
     ...rest,
+    $schema: undefined,
     kernel: locate(kernel),
     ramdisk: locate(ramdisk),
     deviceTree: deviceTree === undefined ? undefined : path.resolve(folder, deviceTree),

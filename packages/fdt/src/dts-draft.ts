@@ -60,21 +60,18 @@ export class DraftNode {
     this.state = "live";
     for (const label of more.labels) this.labels.add(label);
     for (const added of more.properties) {
-      const own = this.properties.find(
-        ({ name, state }) => name === added.name && (added.state === "live" || state === "live"),
-      );
+      // As dtc: the first of that name, be it deleted already.
+      const own = this.properties.find(({ name }) => name === added.name);
       if (added.state === "deleted") {
         if (own) own.state = "deleted";
       } else if (own) Object.assign(own, { chunks: added.chunks, state: "live", offset: added.offset });
       else this.properties.push(added);
     }
     for (const child of more.children) {
-      if (child.state === "deleted") this.child(child.name)?.delete();
-      else {
-        const own = this.children.find(({ name }) => name === child.name);
-        if (own) own.merge(child);
-        else this.add(child);
-      }
+      const own = this.children.find(({ name }) => name === child.name);
+      if (child.state === "deleted") own?.delete();
+      else if (own) own.merge(child);
+      else this.add(child);
     }
   }
 
@@ -109,11 +106,7 @@ export function resolve(root: DraftNode, to: string): DraftNode | undefined {
     return undefined;
   }
   let at: DraftNode | undefined = root;
-  for (const name of to.split("/").filter((part) => part !== "")) {
-    // As elsewhere, a component without unit address finds a node with one.
-    const parent: DraftNode | undefined = at;
-    at = parent?.child(name) ?? parent?.children.find((own) => own.state === "live" && own.name.startsWith(`${name}@`));
-  }
+  for (const name of to.split("/").filter((part) => part !== "")) at = at?.child(name);
   return at;
 }
 
@@ -133,6 +126,7 @@ export class Finisher {
   }
 
   finish(reservations: readonly Reservation[]): FdtTree {
+    const bootCpu = this.#bootCpu();
     for (const node of this.#root.walk()) this.#check(node);
     const values = new Map<DraftProperty, Uint8Array>();
     // In document order; a phandle that this makes is a new last property, and is visited too.
@@ -141,7 +135,7 @@ export class Finisher {
         if (property.state === "live") values.set(property, this.#value(property));
     }
     for (const node of this.#root.walk()) if (node.omit === "unreferenced" && node.referenced === 0) node.delete();
-    return new FdtTree(this.#build(values), { reservations, bootCpu: this.#bootCpu(values) });
+    return new FdtTree(this.#build(values), { reservations, bootCpu });
   }
 
   #check(node: DraftNode): void {
@@ -236,12 +230,14 @@ export class Finisher {
     return made.get(this.#root) as FdtNode;
   }
 
-  /** As dtc guesses it: `reg` of the first node in /cpus. */
-  #bootCpu(values: ReadonlyMap<DraftProperty, Uint8Array>): number {
-    const first = resolve(this.#root, "/cpus")?.children[0];
-    const reg = first?.property("reg");
-    const value = reg === undefined ? undefined : values.get(reg);
-    return value?.length === 4 ? (decodeCells(value)?.[0] ?? 0) : 0;
+  /** As dtc guesses it: `reg` of the first node in /cpus, before references are resolved. */
+  #bootCpu(): number {
+    const reg = resolve(this.#root, "/cpus")?.children[0]?.property("reg");
+    const unresolved = ({ as }: Reference): Uint8Array => (as === "phandle" ? cells(0xffff_ffff) : new Uint8Array());
+    const value = concat(
+      ...(reg?.chunks ?? []).map((chunk) => (chunk instanceof Uint8Array ? chunk : unresolved(chunk))),
+    );
+    return value.length === 4 ? (decodeCells(value)?.[0] ?? 0) : 0;
   }
 }
 

@@ -24,11 +24,13 @@ export const anyExpression: fc.Arbitrary<string> = fc.letrec<{ expression: strin
 })).expression;
 
 const name = fc.constantFrom("a", "b", "c", "n@1", "cpus");
-const label = fc.constantFrom("l", "m", "o");
+const label = fc.constantFrom("r", "s", "t", "u", "l");
+/** Mostly to what BASE has. */
 const reference = fc.oneof(
-  label.map((to) => `&${to}`),
-  fc.constantFrom("&{/a}", "&{/}", "&{/a/b}"),
+  { weight: 6, arbitrary: fc.constantFrom("&l", "&m", "&{/a}", "&{/}", "&{/x/m@1}") },
+  { weight: 1, arbitrary: fc.constantFrom("&r", "&s", "&{/a/b}", "&{/x/m}", "&{/x/l/}") },
 );
+const BASE = "/ { a { }; x { l: l { p; }; m: m@1 { q = <1>; }; }; };";
 const value = fc.oneof(
   fc.array(fc.oneof(fc.nat(255).map(String), reference), { maxLength: 3 }).map((list) => `<${list.join(" ")}>`),
   reference,
@@ -62,10 +64,13 @@ const { body } = fc.letrec<{ body: string; node: string }>((tie) => ({
 const statement = fc.oneof(
   { weight: 4, arbitrary: body.map((inside) => `/ ${inside};`) },
   { weight: 2, arbitrary: fc.tuple(reference, body).map(([to, inside]) => `${to} ${inside};`) },
-  { weight: 1, arbitrary: label.map((of) => `/delete-node/ &${of};`) },
+  { weight: 1, arbitrary: fc.constantFrom("l", "m", "r").map((of) => `/delete-node/ &${of};`) },
 );
 
 /** A whole source. */
 export const anyProgram: fc.Arbitrary<string> = fc
-  .tuple(body, fc.array(statement, { maxLength: 3 }))
-  .map(([first, more]) => ["/dts-v1/;", `/ ${first};`, ...more].join("\n"));
+  .tuple(fc.constantFrom("first", "last"), body, fc.array(statement, { maxLength: 3 }))
+  .map(([place, own, more]) => {
+    const first = `/ ${own};`;
+    return ["/dts-v1/;", ...(place === "first" ? [BASE, first] : [first, BASE]), ...more].join("\n");
+  });
