@@ -175,6 +175,11 @@ export const VERBS: VerbTable = {
     summary: "a configuration as the tree that the hypervisor reads",
     load: async () => (await import("./compile.ts")).default,
   },
+  image: {
+    group: "Files",
+    summary: "a system as one bootable file: ELF, flat Image, or for U-Boot",
+    load: async () => (await import("./image.ts")).default,
+  },
   demo: {
     group: "TypeOne",
     summary: "two Debian guests side by side, from nothing to their shells (--check: without a person)",
