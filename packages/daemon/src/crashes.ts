@@ -3,7 +3,7 @@
 // long gone. The newest 50 stay.
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import path from "node:path";
-import { type ChannelClient, type GuestInfo, OPERATIONS } from "@typeone/protocol";
+import { type ChannelClient, type GuestInfo, OPERATIONS, type TrailExit } from "@typeone/protocol";
 import type { CrashRecord, CrashSummary } from "./api.ts";
 import { type Clock, hex, nanoseconds } from "./convert.ts";
 import { writeJsonFile } from "./state.ts";
@@ -32,9 +32,7 @@ export class CrashStore {
   /** The newest one of that guest. */
   newest(guest: string): CrashRecord | undefined {
     const found = this.#all().find((record) => record.guest === guest);
-    if (!found) return undefined;
-    const { key: _key, ...record } = found;
-    return record;
+    return found && withoutKey(found);
   }
 
   /** Fetches and stores a crashed guest's record, unless it is stored already. */
@@ -45,9 +43,10 @@ export class CrashStore {
     if (crash.reason === 0 || this.#seen.has(key)) return;
     this.#seen.add(key);
     const registers = (await client.call(OPERATIONS.CrashRegisters, handle)).records;
-    const trail = [];
+    const trail: TrailExit[] = [];
     for (;;) {
-      const { records } = await client.call(OPERATIONS.CrashTrail, { ...handle, from: trail.length });
+      const from: number = trail.length;
+      const { records } = await client.call(OPERATIONS.CrashTrail, { ...handle, from });
       trail.push(...records);
       if (records.length === 0 || trail.length >= crash.trail) break;
     }
@@ -92,4 +91,10 @@ export class CrashStore {
       }
     });
   }
+}
+
+function withoutKey(stored: Stored): CrashRecord {
+  const record: Partial<Stored> & CrashRecord = { ...stored };
+  delete (record as { key?: string }).key;
+  return record;
 }

@@ -2,7 +2,8 @@
 // Starts a host: gets its parts (hypervisor, Debian's files, boot image), writes what QEMU is to be started with, and
 // leaves the rest to a background process of its own. Everything that takes long is done here, where the person who
 // started it sees the progress.
-import { rm } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Host, System } from "@typeone/config";
 import { guestSpec, hostProperties, machineOptions } from "@typeone/config";
 import {
@@ -12,18 +13,21 @@ import {
   formatBytes,
   type GuestSpec,
   inStep,
+  lastLines,
   messageOf,
   type Progress,
   silentProgress,
   StepError,
 } from "@typeone/host";
+import type { HostInfo } from "./api.ts";
 import { HostClient } from "./client.ts";
 import { awaitDaemon, spawnDaemon } from "./connect.ts";
 import { debianFiles, needsDebian, resolveGuest } from "./debian.ts";
 import { ApiError } from "./errors.ts";
+import { lockHolder } from "./lock.ts";
 import { isAlive } from "./process-id.ts";
 import { DEFAULT_HOST, type HostPaths, hostPaths, makeRunDir } from "./run-dir.ts";
-import { type Plan, readJsonFile, stateSchema, writeJsonFile } from "./state.ts";
+import { endedSchema, type Plan, readJsonFile, stateSchema, writeJsonFile } from "./state.ts";
 
 export interface StartOptions {
   readonly system: System;
@@ -49,16 +53,47 @@ export async function startHost(options: StartOptions): Promise<HostClient> {
     throw new ApiError({ code: "exists", message, fix: "stop it with: typeone stop, or start with --host NAME" });
   }
   const plan = await makePlan(paths, options);
+  await unserved(paths);
   await Promise.all([paths.state, paths.ended].map((file) => rm(file, { force: true })));
   await writeJsonFile(paths.plan, plan);
   return inStep(progress, `start host ${paths.name}`, async (step) => {
     const timeoutMs = options.timeoutMs ?? START_MS;
-    await awaitDaemon(paths, spawnDaemon(paths), timeoutMs);
+    const daemon = spawnDaemon(paths);
+    await awaitDaemon(paths, daemon, timeoutMs);
     const client = new HostClient(paths.name, paths.api);
-    const { guests, harts } = await client.host();
+    const { guests, harts } = await awaitHypervisor(paths, client, Date.now() + timeoutMs);
     step.done(`${system.host.machine}, ${harts} harts, ${guests} guests`);
     return client;
   });
+}
+
+/** The daemon of a host that has just ended may still be at its last lines. */
+async function unserved(paths: HostPaths): Promise<void> {
+  for (let turn = 0; lockHolder(paths.lock); turn++) {
+    if (turn > 100) throw new ApiError({ code: "busy", message: `the former host ${paths.name} is still ending` });
+    await sleep(100);
+  }
+}
+
+/** Waits until the hypervisor answers; says what QEMU or the serial line said when it never does. */
+async function awaitHypervisor(paths: HostPaths, client: HostClient, deadline: number): Promise<HostInfo> {
+  for (;;) {
+    try {
+      return await client.host();
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      const ended = await readJsonFile(paths.ended, endedSchema);
+      const serial = lastLines(await readFile(paths.uartLog, "utf8").catch(() => ""), 6);
+      if (ended) {
+        const message = ["the host ended at once", ended.message, serial].filter((text) => text !== "").join("\n");
+        throw new ApiError({ code: "unavailable", message, fix: `look at ${paths.uartLog} and ${paths.qemuLog}` });
+      }
+      if (error.code !== "unavailable" || Date.now() > deadline) {
+        const message = [error.message, serial].filter((text) => text !== "").join("\n");
+        throw new ApiError({ ...error.body, message });
+      }
+    }
+  }
 }
 
 async function makePlan(
