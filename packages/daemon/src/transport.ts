@@ -119,10 +119,13 @@ export class Transport {
       });
       // Made before it is open, so that no byte comes too early.
       const stream = createWebSocketStream(socket);
+      // The other end has closed: nobody will read what is written from now on.
+      stream.once("end", () => stream.destroy());
       stream.once("error", (error) => reject(translate(error) as Error));
       socket.once("unexpected-response", (_request, response: IncomingMessage) => {
-        errorOf(response).then(reject, reject);
-        socket.terminate();
+        void errorOf(response)
+          .then(reject, reject)
+          .finally(() => socket.terminate());
       });
       socket.once("open", () => resolve(stream));
     });
