@@ -2,6 +2,7 @@
 // The management channel in the whole core: sessions, takeovers, replays and garbage; guests and their consoles by
 // positions; blobs; events. After everything the machine has what it had before.
 import { createHash } from "node:crypto";
+import { FdtTree, serialize, u64 } from "@typeone/fdt";
 import fc from "fast-check";
 import { crc32, encodeFrame, OPERATIONS, WireAction, WireState, WireStatus, WireStream } from "@typeone/protocol";
 import { compute, type Machine, program, TIMEBASE } from "@typeone/sim";
@@ -491,6 +492,73 @@ describe("blobs", () => {
     tool.ask(OPERATIONS.BlobDrop, { id: description });
     tool.wait(SECOND / 10n);
     expect(holdings(tool)).toEqual(before);
+  });
+});
+
+/** A description as a toolstack sends it: the domain is the root. */
+function describedGuest(name: string, memoryKiB: number): Uint8Array {
+  const tree = new FdtTree();
+  tree.root.assign({
+    compatible: "xen,domain",
+    "#address-cells": 2,
+    "#size-cells": 2,
+    memory: u64(BigInt(memoryKiB)),
+    cpus: 1,
+    "typeone,name": name,
+  });
+  tree.ensure("/kernel").assign({ compatible: "multiboot,kernel", bootargs: "quiet" });
+  return serialize(tree);
+}
+
+describe("guests made at run time", () => {
+  it("hold their blobs, run, and give everything back, time and again", async () => {
+    const { machine, tool } = await quietMachine();
+    tool.hello();
+    const [module] = machine.modules;
+    const kernelBytes = machine.ram.read(module?.hpa ?? 0, module?.size ?? 0);
+    const counts: ReturnType<typeof holdings>[] = [];
+    for (let round = 0; round < 4; round++) {
+      const description = upload(tool, describedGuest("late", 16 * 1024));
+      const kernel = upload(tool, kernelBytes);
+      const made = tool.ask(OPERATIONS.Create, { description, kernel, start: 1 });
+      expect(made.answer).toMatchObject({ guest: 2, words: "" });
+      const twice = tool.ask(OPERATIONS.Create, { description, kernel });
+      expect(twice.status).toBe(WireStatus.Exists);
+      tool.ask(OPERATIONS.BlobDrop, { id: description });
+      tool.ask(OPERATIONS.BlobDrop, { id: kernel });
+      const booted = 2 + round;
+      machine.runUntil(() => machine.guest("one").log.filter((word) => word === "up").length === booted);
+      const info = tool.ask(OPERATIONS.Guests, { from: 2 }).records[0];
+      expect(info).toMatchObject({ name: "late", state: WireState.Running, generation: made.answer.generation });
+      // The guest holds its kernel, and nobody holds its description.
+      expect(tool.ask(OPERATIONS.Blobs, {}).records.map(({ id, owners }) => [id, owners])).toEqual([[kernel, 1]]);
+      const action = WireAction.Destroy;
+      tool.ask(OPERATIONS.GuestAction, { guest: 2, generation: made.answer.generation, action });
+      tool.wait(SECOND / 5n);
+      expect(tool.ask(OPERATIONS.Guests, {}).records.length).toBe(2);
+      counts.push(holdings(tool));
+    }
+    expect(counts[0]?.blobs).toBe(0);
+    expect(
+      new Set(counts.slice(1).map((each) => JSON.stringify(each, (_, value: unknown) => String(value)))).size,
+    ).toBe(1);
+    expect(counts[3]).toEqual(counts[0]);
+  });
+
+  it("stay when the session that made them ends, with their kernel", async () => {
+    const { machine, tool } = await quietMachine();
+    tool.hello();
+    const [module] = machine.modules;
+    const kernel = upload(tool, machine.ram.read(module?.hpa ?? 0, module?.size ?? 0));
+    const description = upload(tool, describedGuest("late", 16 * 1024));
+    expect(tool.ask(OPERATIONS.Create, { description, kernel, start: 1 }).status).toBe(0);
+    const other = new Toolstack(machine, 77);
+    other.hello();
+    other.wait(SECOND / 5n);
+    expect(other.ask(OPERATIONS.Blobs, {}).records).toMatchObject([{ id: kernel, owners: 1, state: 2 }]);
+    expect(other.ask(OPERATIONS.GuestAction, { guest: 2, action: WireAction.Reset }).status).toBe(0);
+    const boots = () => machine.guest("one").log.filter((word) => word === "up").length;
+    machine.runUntil(() => boots() === 3);
   });
 });
 
