@@ -14,7 +14,7 @@ let hostTree: usize = 0;
 
 export function startGuests(tree: usize): void {
   hostTree = tree;
-  for (let node = firstDomain(tree); node; node = nextDomain(tree, node)) startFromNode(node);
+  for (let node = firstDomain(tree); node; node = nextDomain(tree, node)) startFromNode(node, 1);
   if (guestCount() == 0) print('the host\'s tree names no guest (compatible = "xen,domain" under /chosen)\n');
 }
 
@@ -30,9 +30,13 @@ function nextDomain(tree: usize, node: usize): usize {
   return at;
 }
 
-function startFromNode(node: usize): i32 {
+/** `fresh`: 1 at boot, when preloaded modules lie in place; later others may have had that memory. */
+function startFromNode(node: usize, fresh: u32): i32 {
   const status = createFromNode(hostTree, node);
-  if (status == Status.Ok) return guestStart(createdGuest());
+  if (status == Status.Ok) {
+    createdGuest().first = fresh;
+    return guestStart(createdGuest());
+  }
   print("guest ");
   printDraftName();
   print(" cannot be created: ");
@@ -44,7 +48,7 @@ function startFromNode(node: usize): i32 {
 /** Creates and starts the guest of that name that the host's tree describes. NotFound: it describes none such. */
 export function startDescribed(name: usize, length: u32): i32 {
   for (let node = firstDomain(hostTree); node; node = nextDomain(hostTree, node)) {
-    if (isDescribedAs(hostTree, node, name, length)) return startFromNode(node);
+    if (isDescribedAs(hostTree, node, name, length)) return startFromNode(node, 0);
   }
   return refuse(Status.NotFound, "the host's device tree describes no guest of that name");
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A session at the bare serial line, on the whole core: what a person types and what then stands on the screen, while
 // two guests run.
+import { serialize } from "@typeone/fdt";
+import { compute, Machine, program, useTraps } from "@typeone/sim";
 import { beforeEach, expect, it } from "vitest";
-import { compute, type Machine, program, useTraps } from "@typeone/sim";
 import { domain, machineWith, memoryOf, readTree } from "./support.ts";
 import { PROMPT, screenOf } from "./screen.ts";
 import { ask, askJson, wait } from "./typing.ts";
@@ -58,6 +59,31 @@ it("steers guests through their lives", () => {
   expect(ask(machine, "guest create alpha")).toContain("alpha: done");
   machine.runUntil(() => beats > destroyed + 3);
   machine.check();
+});
+
+it("creates a guest anew whose kernel lay in its place at boot only", async () => {
+  let boots = 0;
+  const kernel = program({
+    *boot() {
+      boots++;
+      for (;;) yield* compute(50);
+    },
+  });
+  const hpa = 0xa000_0000;
+  const domains = [domain("placed", kernel, { staticMemory: { hpa, size: 64 * 1024 * 1024 } })];
+  const { tree } = await Machine.create({ domains });
+  const module = [...tree.nodes()].find(({ name }) => name.startsWith("module@"));
+  module?.set("typeone,preloaded", true);
+  const placed = await Machine.create({ domains, tree: serialize(tree) });
+  const [pristine] = placed.modules;
+  if (!pristine) throw new Error("there is no module");
+  placed.ram.write(hpa + 0x20_0000, placed.ram.read(pristine.hpa, pristine.size));
+  placed.boot().runUntil(() => boots === 1);
+  ask(placed, "guest destroy placed");
+  placed.runUntil(() => ask(placed, "guest list").length === 0, { maxSteps: 100_000 });
+  expect(ask(placed, "guest create placed")).toContain("placed: done");
+  placed.runUntil(() => boots === 2);
+  placed.check();
 });
 
 it("shows what the machine and its guests do", () => {
