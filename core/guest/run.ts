@@ -14,7 +14,7 @@ import {
 import * as hw from "../hw";
 import { Hart, thisHart } from "../host/hart";
 import { machineStopped } from "../host/panic";
-import { KIND_WORKER } from "../sched/entity";
+import { KIND_WORKER, STATE_STOPPED } from "../sched/entity";
 import { mustMove } from "../sched/harts";
 import { needsReschedule, schedNext, schedStop, schedWake } from "../sched/sched";
 import { Worker, workerRun } from "../sched/worker";
@@ -72,6 +72,10 @@ function choose(hart: Hart): usize {
       if (hart.loaded) leaveHart(changetype<Vcpu>(hart.loaded), hart);
       if (!needsReschedule()) return 0;
     } else if (entity.kind == KIND_WORKER) {
+      if (hart.loaded && changetype<Vcpu>(hart.loaded).state == STATE_STOPPED) {
+        // Somebody may wait for it to be off, perhaps this very worker.
+        leaveHart(changetype<Vcpu>(hart.loaded), hart);
+      }
       runWorker(changetype<Worker>(changetype<usize>(entity)), hart);
     } else if (prepare(changetype<Vcpu>(changetype<usize>(entity)), hart)) {
       return changetype<usize>(entity) | ALL_REGISTERS;
@@ -100,15 +104,12 @@ function prepare(vcpu: Vcpu, hart: Hart): bool {
   const requests = applyRequests(vcpu);
   if (hart.tracing) traceInjected(vcpu, hart);
   if (requests & REQUEST_LEAVE || vcpu.paused) {
+    // It stays loaded until the scheduler has let go of it: no sooner may another hart have it.
     schedStop(vcpu);
-    leaveHart(vcpu, hart);
     return false;
   }
-  if (requests & REQUEST_MOVE && mustMove(vcpu, hart.index)) {
-    // Stays asked: it is what wakes it elsewhere, once the scheduler has called it off this hart.
-    hw.atomicOr(changetype<usize>(vcpu) + offsetof<Vcpu>("requests"), REQUEST_MOVE);
-    return false;
-  }
+  // The scheduler calls it off this hart when it is asked next.
+  if (requests & REQUEST_MOVE && mustMove(vcpu, hart.index)) return false;
   endSuspend(vcpu);
   updateWaitTrap(hart);
   if (hart.tracing) traceEnter(vcpu, hart);

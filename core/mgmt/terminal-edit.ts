@@ -5,8 +5,8 @@
 import { drawPrompt, lockConsole, outByte, outFlush, outText, unlockConsole } from "../host/output";
 
 export const EDIT_SIZE: u32 = 120;
-/** Text that fits behind the prompt on 80 columns; the last column stays empty, as it would wrap. */
-const SHOWN: u32 = 70;
+/** Text that fits behind the prompt on 80 columns, with room for the ^C; the last column stays empty, as it would wrap. */
+const SHOWN: u32 = 68;
 const SPACE: u32 = 0x20;
 
 // @lock console

@@ -50,12 +50,12 @@ it("edits in the middle of a line", () => {
 it("keeps a long line on one line of the screen, and the cursor in sight", () => {
   const text = Array.from({ length: 110 }, (_, i) => String.fromCharCode(97 + (i % 26))).join("");
   unit.type(text);
-  expect(unit.line).toBe(PROMPT + text.slice(-70));
+  expect(unit.line).toBe(PROMPT + text.slice(-68));
   unit.type(HOME);
-  expect(unit.line).toBe(PROMPT + text.slice(0, 70));
+  expect(unit.line).toBe(PROMPT + text.slice(0, 68));
   expect(unit.screen.cursor).toBe(PROMPT.length);
   unit.type(`${END}${"z".repeat(40)}`);
-  expect(unit.line).toBe(`${PROMPT}${text.slice(-60)}${"z".repeat(10)}`);
+  expect(unit.line).toBe(`${PROMPT}${text.slice(-58)}${"z".repeat(10)}`);
   unit.type("\u0015");
   expect(unit.line).toBe(PROMPT);
 });

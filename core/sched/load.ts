@@ -36,9 +36,17 @@ export function pushAway(index: u32): void {
   }
 }
 
-/** Its hart no longer holds its registers: an idle hart may take it, and one that may not be here goes elsewhere. */
+/**
+ * Its hart no longer holds its registers, or it may run elsewhere than before: an idle hart may take it, and one that may
+ * not be here, or was called off its hart for that (BLOCKED, with a wake-up left), goes elsewhere.
+ */
 export function settle(entity: Entity): void {
-  if (hw.atomicLoad(changetype<usize>(entity) + offsetof<Entity>("state")) != STATE_READY) return;
+  const state = hw.atomicLoad(changetype<usize>(entity) + offsetof<Entity>("state"));
+  if (state == STATE_BLOCKED && hw.atomicLoad(changetype<usize>(entity) + offsetof<Entity>("wake")) != 0) {
+    place(entity);
+    return;
+  }
+  if (state != STATE_READY) return;
   const may = eligible(entity);
   if (entity.policy == POLICY_PRIORITY && may != 0 && (may & ((<u32>1) << entity.home)) == 0) {
     const queue = lockHome(entity);

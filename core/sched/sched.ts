@@ -104,7 +104,8 @@ function giveBack(queue: RunQueue, entity: Entity, at: u64): void {
   if (entity.kind == KIND_WORKER) entity.residence = 0;
   if (entity.state != STATE_RUNNING) return;
   if (mustMove(entity, queue.hart)) {
-    // Its affinity changed: once this hart has let go of it, whatever is still asked of it wakes it elsewhere.
+    // It must not run here any more: once this hart has let go of it, settle() places it elsewhere.
+    hw.atomicOr(changetype<usize>(entity) + offsetof<Entity>("wake"), 1);
     entity.state = STATE_BLOCKED;
     policyLeave(queue, entity, at);
     return;
