@@ -51,7 +51,7 @@ function withGlobals(context: Context, globals: Globals): Context {
 
 async function runVerb(verb: LoadedVerb, args: ParsedArgs, context: Context): Promise<ExitCode> {
   const interrupted = new Promise<"interrupted">((resolve) => {
-    const end = () => void setTimeout(() => resolve("interrupted"), INTERRUPT_GRACE_MS).unref();
+    const end = () => void setTimeout(() => resolve("interrupted"), verb.graceMs ?? INTERRUPT_GRACE_MS).unref();
     if (context.signal.aborted) end();
     else context.signal.addEventListener("abort", end, { once: true });
   });

@@ -20,6 +20,8 @@ export interface VerbDefinition<T extends ArgsDef> {
   readonly rest?: "yes";
   /** Output forms: "data" verbs know `-o json`; `-o` of a "file" verb names a file, its JSON switch is `--json`. */
   readonly output?: "data" | "file" | "none";
+  /** How long after Ctrl-C it may still clean up; 1.5 s when absent. */
+  readonly graceMs?: number;
   run(args: ParsedArgs<T>, context: Context): Promise<ExitCode | undefined> | Promise<void>;
 }
 

@@ -71,6 +71,7 @@ export async function showView(context: Context, view: View): Promise<void> {
     stdin.on("data", onKeys);
     stdout.on?.("resize", draw);
     signal.addEventListener("abort", onAbort);
+    if (signal.aborted) onAbort();
     draw();
     try {
       await ended;

@@ -4,7 +4,7 @@
 import type { ParsedArgs } from "citty";
 import { seconds } from "../args.ts";
 import type { Context } from "../context.ts";
-import { type CliError, asCliError, usageError } from "../errors.ts";
+import { CliError, asCliError, usageError } from "../errors.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { GuestAction, GuestInfo, HostClient } from "../host-client.ts";
 import { printJson, remark } from "../output/print.ts";
@@ -62,7 +62,9 @@ async function actOn(
   } catch (error) {
     const known = asCliError(error);
     if (!known) throw error;
-    return { name, error: known };
+    // The hypervisor's own words do not say which guest.
+    const message = known.message.includes(name) ? known.message : `guest ${name}: ${known.message}`;
+    return { name, error: new CliError(known.exit, message, known.fix) };
   }
 }
 

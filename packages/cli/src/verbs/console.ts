@@ -45,6 +45,15 @@ function typePerson<Leave>(context: Context, stream: Duplex, keys: KeyMeaning<Le
     const onAbort = (): void => finish("signal");
     stdin.on("data", onData);
     signal.addEventListener("abort", onAbort);
+    if (signal.aborted) onAbort();
+  });
+}
+
+/** Also when it was aborted before. */
+function aborted(signal: AbortSignal): Promise<"signal"> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve("signal");
+    else signal.addEventListener("abort", () => resolve("signal"), { once: true });
   });
 }
 
@@ -87,7 +96,7 @@ export async function converse<Leave>(
   });
   try {
     if (!context.stdin.isTTY || !context.stdout.isTTY)
-      return await Promise.race([typeScript(context, stream, heard), ended]);
+      return await Promise.race([typeScript(context, stream, heard), ended, aborted(context.signal)]);
     const watched: KeyMeaning<Leave> = (typed) => {
       // From the first key on, the person's terminal may answer for itself.
       context.stdout.write(questions.open());

@@ -69,7 +69,7 @@ export const irq = defineVerb({
       { title: "IRQ", align: "right", cell: (line) => String(line.number) },
       { title: "HART", align: "right", cell: (line) => String(line.hart) },
       { title: "COUNT", align: "right", cell: (line) => count(line.count) },
-      { title: "OWNER", cell: (line) => line.owner },
+      { title: "OWNER", cell: (line) => line.owner || "-" },
     ];
     printRows(context, await (await context.connect()).irqs(), { columns, none: "no host interrupts are in use" });
   },

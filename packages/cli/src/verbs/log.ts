@@ -2,6 +2,7 @@
 // `typeone logs` and `typeone dmesg`: what a guest's console, and the hypervisor itself, said so far and go on to say.
 import { wholeNumber } from "../args.ts";
 import type { Context } from "../context.ts";
+import { createQuestionFilter } from "../live/questions.ts";
 import { printJsonLine } from "../output/print.ts";
 import { defineVerb } from "../verb.ts";
 
@@ -24,7 +25,15 @@ interface Printing {
 
 /** Without JSON the bytes as they are; with it one `{"text": …}` a line. */
 function printer(context: Context): { write(bytes: Uint8Array): void; end(): void } {
-  if (context.format !== "json") return { write: (bytes) => void context.stdout.write(bytes), end: () => undefined };
+  if (context.format !== "json") {
+    // A terminal would answer what programs asked theirs; a file keeps every byte.
+    const questions = createQuestionFilter();
+    if (!context.stdout.isTTY) questions.open();
+    return {
+      write: (bytes) => void context.stdout.write(questions.pass(bytes)),
+      end: () => void context.stdout.write(questions.open()),
+    };
+  }
   const decoder = new TextDecoder("utf-8");
   let rest = "";
   return {

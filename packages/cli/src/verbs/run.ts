@@ -51,6 +51,7 @@ async function foreground(context: Context, client: HostClient): Promise<ExitCod
   }
   if (typeof end === "object") remark(context, `host ${client.name} has ended${end.ended ? `: ${end.ended}` : ""}`);
   await client.stop().catch(() => undefined);
+  if (end === "signal") return EXIT.interrupted;
   if (end === "quit") remark(context, `host ${client.name}: ended`);
   return EXIT.ok;
 }
@@ -121,6 +122,8 @@ export default defineVerb({
     },
   },
   completes: { file: "file", hypervisor: "file" },
+  // The host is ended with us; a second Ctrl-C does not wait for that.
+  graceMs: 30_000,
   about:
     "In the foreground this terminal is the host's, and closing it ends the host. Ctrl-] q ends the host, Ctrl-] d leaves it running.",
   examples: [
@@ -139,6 +142,10 @@ export default defineVerb({
       ...(name === undefined ? {} : { name }),
       ...(given.hypervisor === undefined ? {} : { hypervisor: given.hypervisor }),
     });
+    if (!given.detach && context.signal.aborted) {
+      await client.stop();
+      return EXIT.interrupted;
+    }
     if (!given.detach) return foreground(context, client);
     if (context.format === "json") printJson(context, await client.host());
     else remark(context, `host ${client.name} runs; typeone ls shows its guests, typeone stop ends it`);
