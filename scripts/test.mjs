@@ -95,6 +95,11 @@ const STEPS = [
     command: tsx("tests/qemu/run.ts"),
     counts: printedCounts,
   },
+  {
+    name: "soak",
+    title: "guests come and go, toolstacks die, for a minute; every counter is what it was",
+    command: tsx("tests/soak/run.ts", "short"),
+  },
 ];
 
 const seconds = (since) => `${((Date.now() - since) / 1000).toFixed(1)} s`;

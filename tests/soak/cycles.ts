@@ -34,7 +34,7 @@ export async function cycles(host: SoakedHost, count: number, progress: Progress
   }
   const after = await Promise.all(NEIGHBOURS.map((name) => host.beats(name)));
   const beats = after.map((now, i) => now - (before[i] ?? 0));
-  if (beats.some((number) => number <= 0))
+  if (count > 0 && beats.some((number) => number <= 0))
     throw new Error(`a neighbour's heart stood still: ${beats.join(", ")} beats`);
   return { cycles: count, seconds: (Date.now() - began) / 1000, beats };
 }

@@ -6,7 +6,7 @@ import { buildHypervisor } from "@typeone/toolchain";
 import { defineCommand, runMain } from "citty";
 import { drift, type Holdings, holdingsOf, hostInfo } from "./counters.ts";
 import { cycles, type CyclesResult } from "./cycles.ts";
-import { kill } from "./kill.ts";
+import { kill, type KillResult } from "./kill.ts";
 import { type Progress, progressOn } from "./progress.ts";
 import { SoakedHost } from "./soaked-host.ts";
 import { transitions, type TransitionsResult } from "./transitions.ts";
@@ -66,6 +66,10 @@ function reportLifecycle(result: { readonly cycled: CyclesResult; readonly moved
   console.log(`  neighbours beat ${moved.beats.join(" and ")} times`);
 }
 
+function reportKill({ deaths, whole, garbage }: KillResult): void {
+  console.log(`${deaths} deaths during a create (${whole} left a whole guest), ${garbage} pieces of garbage`);
+}
+
 const common = {
   harts: { type: "string", default: "2", description: "harts of the host" },
   json: { type: "boolean", description: "the result as JSON on standard output" },
@@ -103,10 +107,28 @@ const killed = defineCommand({
       harts: numberOf("harts", args.harts),
       json: args.json === true,
       run: (host, progress) => kill(host, progress, numberOf("garbage", args.garbage)),
-      report: ({ deaths, whole, garbage }) =>
-        console.log(`${deaths} deaths during a create (${whole} left a whole guest), ${garbage} pieces of garbage`),
+      report: reportKill,
     }),
 });
 
-const commands = { lifecycle, kill: killed };
+const short = defineCommand({
+  meta: { name: "short", description: "a little of everything, as part of npm test" },
+  args: common,
+  run: ({ args }) =>
+    soak({
+      harts: numberOf("harts", args.harts),
+      json: args.json === true,
+      run: async (host, progress) => ({
+        cycled: await cycles(host, 50, progress),
+        moved: await transitions(host, { minutes: 0.25, seed: Date.now() >>> 0, progress }),
+        killed: await kill(host, progress, 20),
+      }),
+      report: (result) => {
+        reportLifecycle(result);
+        reportKill(result.killed);
+      },
+    }),
+});
+
+const commands = { lifecycle, kill: killed, short };
 await runMain(defineCommand({ meta: { name: "npm run soak --", description: "long runs" }, subCommands: commands }));

@@ -104,12 +104,21 @@ export class SoakedHost {
     try {
       const host = new SoakedHost(machine, folder, images, await connect(path.join(folder, "channel")));
       await host.client.hello({ timeoutMs: 30_000 });
+      for (const name of NEIGHBOURS) await host.#firstBeat(name);
       return host;
     } catch (error) {
       await machine.kill();
       await rm(folder, { recursive: true, force: true });
       throw error;
     }
+  }
+
+  #firstBeat(name: string): Promise<number> {
+    return this.until(
+      `the first beat of ${name}`,
+      () => this.beats(name).catch(() => 0),
+      (beats) => beats > 0,
+    );
   }
 
   /** The client dies without a word, and another takes over. */

@@ -134,7 +134,7 @@ export async function transitions(
   await sleep(100);
   const after = await Promise.all(NEIGHBOURS.map((name) => host.beats(name)));
   const beats = after.map((now, i) => now - (before[i] ?? 0));
-  if (beats.some((number) => number <= 0))
+  if (options.minutes > 0 && beats.some((number) => number <= 0))
     throw new Error(`a neighbour's heart stood still: ${beats.join(", ")} beats`);
   const { done, refused, created } = work;
   return { seconds: (Date.now() - began) / 1000, created, done, refused, beats };
