@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The toolstack's end of the management channel in the simulated machine, one request at a time: asks, runs the machine
 // until the answer is there, decodes it. And guests that write to and read from their UART.
+import { createHash } from "node:crypto";
 import {
   type AnyOperation,
   type Codec,
+  crc32,
   encodeFrame,
   FrameDecoder,
   type Notice,
@@ -22,10 +24,12 @@ import {
   load,
   Machine,
   type MachineOptions,
+  program,
+  TIMEBASE,
   store,
   writeBytes,
 } from "@typeone/sim";
-import { deviceAt, readTree } from "./support.ts";
+import { deviceAt, domain, readTree, sleep } from "./support.ts";
 
 type ValueOf<C> = C extends Codec<infer T> ? T : never;
 
@@ -50,6 +54,7 @@ export interface AskOptions {
 const view = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 /** Ticks between two looks of a guest at what it waits for. */
 export const PATIENCE = 20_000;
+export const SECOND = BigInt(TIMEBASE);
 export const latin = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, "latin1"));
 export const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString("latin1");
 
@@ -197,7 +202,7 @@ export function* sayFast(buffer: bigint, bytes: Uint8Array): GuestCode {
     yield* writeBytes(buffer, piece);
     const { value } = yield* ecall(EID.dbcn, 0n, BigInt(piece.length), buffer, 0n);
     at += Number(value);
-    if (value === 0n) yield* compute(PATIENCE);
+    if (value === 0n) yield* compute(10 * PATIENCE);
   }
 }
 
@@ -205,4 +210,45 @@ export function* sayFast(buffer: bigint, bytes: Uint8Array): GuestCode {
 export function* hear(uart: bigint): GuestCode<number> {
   const { value } = yield* load(uart + 5n, 1);
   return value & 1n ? Number((yield* load(uart, 1)).value) : -1;
+}
+
+const quiet = program({
+  *boot(cpu) {
+    cpu.guest.log.push("up");
+    yield* sleep();
+  },
+});
+
+/** Two guests that do nothing, and a toolstack that has not said HELLO yet. */
+export async function quietMachine(): Promise<{ machine: Machine; tool: Toolstack }> {
+  const machine = await channelMachine({ domains: [domain("one", quiet), domain("two", quiet)] });
+  machine.runUntil(() => machine.guests.every(({ log }) => log.includes("up")));
+  return { machine, tool: new Toolstack(machine) };
+}
+
+/** What the soak test compares: everything that guests and sessions can take. */
+export function holdings(tool: Toolstack) {
+  const { memoryFree, tablesFree, tablesTotal, timersArmed, blobs, lines, entities, guests, ownFree } = tool.host();
+  return { memoryFree, tablesFree, tablesTotal, timersArmed, blobs, lines, entities, guests, ownFree };
+}
+
+export function openRequest(bytes: Uint8Array) {
+  const digest = new Uint8Array(createHash("sha256").update(bytes).digest());
+  return { size: BigInt(bytes.length), crc: crc32(bytes), digest };
+}
+
+export function pattern(length: number, seed = 1): Uint8Array {
+  return Uint8Array.from({ length }, (_, at) => ((at * seed) >> 2) & 0xff);
+}
+
+/** Sends a blob whole; answers its number. */
+export function upload(tool: Toolstack, bytes: Uint8Array): number {
+  const { answer, status } = tool.ask(OPERATIONS.BlobOpen, openRequest(bytes));
+  if (status !== 0) throw new Error(`BlobOpen answers ${status}`);
+  for (let at = 0; at < bytes.length; at += 4080) {
+    const tail = bytes.subarray(at, at + 4080);
+    if (tool.ask(OPERATIONS.BlobWrite, { id: answer.id, position: BigInt(at) }, { tail }).status !== 0)
+      throw new Error("BlobWrite is refused");
+  }
+  return answer.id;
 }
