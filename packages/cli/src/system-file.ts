@@ -49,6 +49,10 @@ export async function readGuest(context: Context, file: string, name?: string): 
   const { loadGuest } = await import("@typeone/config");
   const full = path.resolve(context.cwd, file);
   const { guest, problems } = await loadGuest(full, name);
-  await tellProblems(context, named(problems, full, file), file);
+  // In words of the command line, which is where it is to be said.
+  const shown = named(problems, full, file).map((problem) =>
+    problem.fix === "say which" ? { ...problem, fix: "name one of them behind the file" } : problem,
+  );
+  await tellProblems(context, shown, file);
   return guest as Guest;
 }

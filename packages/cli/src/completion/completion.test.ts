@@ -80,6 +80,12 @@ describe.each([
       expect(out).toContain(word);
   });
 
+  it("quotes what it says", async () => {
+    const { out } = await typeone(`completion ${shell}`);
+    // An apostrophe in a description, as in compile's --format.
+    expect(out).toContain(shell === "zsh" ? "by FILE'\\''s end" : "by FILE\\'s end");
+  });
+
   it.runIf(installed(shell))(`can be read by ${shell}`, async () => {
     const file = await scriptFor(shell);
     expect(spawnSync(shell, [...flags, file], { encoding: "utf8" })).toMatchObject({ status: 0, stderr: "" });

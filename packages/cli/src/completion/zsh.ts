@@ -3,7 +3,7 @@
 import { type OptionModel, type VerbModel, NAME_COMMANDS, groups, lastWord, leaves } from "./model.ts";
 
 /** Inside single quotes and an _arguments specification. */
-const text = (about: string): string => about.replaceAll("'", "'\\''").replaceAll(/[[\]:\\]/g, "\\$&");
+const text = (about: string): string => about.replaceAll(/[[\]:\\]/g, "\\$&").replaceAll("'", "'\\''");
 const functionOf = (path: string): string => `_typeone_${path.replaceAll(/[^a-z]/g, "_")}`;
 
 const action = (completes: OptionModel["completes"], values: readonly string[]): string => {
