@@ -96,6 +96,13 @@ export async function garbage(host: SoakedHost, pieces: number, seed: number): P
 }
 
 export async function kill(host: SoakedHost, progress: Progress, pieces = 200): Promise<KillResult> {
+  // What the session before this one had sent goes with it.
+  await host.takeOver();
+  await host.until(
+    "no blobs are left",
+    () => hostInfo(host),
+    (info) => info.blobs === 0,
+  );
   const survived = await deaths(host, progress);
   return { ...survived, garbage: await garbage(host, pieces, 1) };
 }

@@ -7,6 +7,7 @@ import { defineCommand, runMain } from "citty";
 import { drift, type Holdings, holdingsOf, hostInfo } from "./counters.ts";
 import { cycles, type CyclesResult } from "./cycles.ts";
 import { kill, type KillResult } from "./kill.ts";
+import { many } from "./many.ts";
 import { type Progress, progressOn } from "./progress.ts";
 import { SoakedHost } from "./soaked-host.ts";
 import { transitions, type TransitionsResult } from "./transitions.ts";
@@ -122,8 +123,10 @@ const short = defineCommand({
         cycled: await cycles(host, 50, progress),
         moved: await transitions(host, { minutes: 0.25, seed: Date.now() >>> 0, progress }),
         killed: await kill(host, progress, 20),
+        full: await many(host, progress),
       }),
       report: (result) => {
+        console.log(`${result.full.guests} guests at once; one more: ${result.full.refusal}`);
         reportLifecycle(result);
         reportKill(result.killed);
       },
