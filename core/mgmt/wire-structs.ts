@@ -311,8 +311,7 @@ export const WIRE_CREATE_SIZE: u32 = 24;
 
 /** Why a request was refused, in words; empty if it was not. */
 @unmanaged
-export class WireRefusal {
-}
+export class WireRefusal {}
 export const WIRE_REFUSAL_SIZE: u32 = 120;
 export const WIRE_REFUSAL_WORDS: u32 = 0;
 export const WIRE_REFUSAL_WORDS_SIZE: u32 = 120;

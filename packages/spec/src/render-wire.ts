@@ -40,10 +40,12 @@ function coreNumbers(name: string, fields: readonly PlacedField[]): readonly Pla
 
 function coreStruct(name: string, struct: Struct): string[] {
   const { fields, size } = layOut(name, struct);
-  const lines = ["", `/** ${struct.doc} */`, "@unmanaged", `export class Wire${name} {`];
-  for (const { name: field, type, doc } of coreNumbers(name, fields))
-    lines.push(`  ${field}: ${String(type)} = 0; // ${doc}`);
-  lines.push("}");
+  const numbers = coreNumbers(name, fields).map(
+    ({ name: field, type, doc }) => `  ${field}: ${String(type)} = 0; // ${doc}`,
+  );
+  const head = `export class Wire${name} {`;
+  const lines = ["", `/** ${struct.doc} */`, "@unmanaged"];
+  lines.push(...(numbers.length > 0 ? [head, ...numbers, "}"] : [`${head}}`]));
   lines.push(`export const ${constantName(`Wire${name}`)}_SIZE: u32 = ${size};`);
   for (const field of fields.filter(({ type }) => typeof type !== "string")) {
     const constant = `${constantName(`Wire${name}`)}_${constantName(field.name)}`;
