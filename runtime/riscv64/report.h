@@ -2,8 +2,7 @@
 // What the core needs to describe a fault: return addresses on the stack, names of functions, and last words for a
 // fault so early that no hart record exists.
 #pragma once
-extern const u32 _symbols[];  // count, then per function: text offset, name offset; then names (made by the build)
-extern const char _symbols_end[];
+extern const u8 _symbols[], _symbols_end[];  // made by packages/toolchain/src/symbols.ts
 
 static int follows_call(u64 address) {
   if (address < (u64)_image_start + 4 || address >= (u64)_text_end || address & 1) return 0;
@@ -33,13 +32,20 @@ static u32 put_hex(char* to, u32 at, u32 max, u64 value) {
 }
 
 static __attribute__((noinline)) u32 symbol_name(u64 pc, char* to, u32 max) {
-  u32 count = (const char*)_symbols < _symbols_end ? _symbols[0] : 0, best = count;
+  const u8* at = _symbols;
+  u64 begin = 0, offset = pc - (u64)_image_start;
+  u32 length = 0;
   if (pc < (u64)_image_start || pc >= (u64)_text_end) return 0;
-  for (u32 i = 0; i < count && _symbols[1 + 2 * i] <= pc - (u64)_image_start; i++) best = i;
-  if (best == count) return 0;
-  u32 at = put_text(to, 0, max, (const char*)_symbols + _symbols[2 + 2 * best]);
-  at = put_text(to, at, max, "+0x");
-  return put_hex(to, at, max, pc - (u64)_image_start - _symbols[1 + 2 * best]);
+  while (at < _symbols_end) {
+    u64 next = begin + packed_number(&at);
+    if (next > offset) break;
+    begin = next;
+    for (length = *at++; *at; at++, length++)
+      if (length < max) to[length] = *at;
+    at++;
+  }
+  if (length == 0) return 0;
+  return put_hex(to, put_text(to, length < max ? length : max, max, "+0x"), max, offset - begin);
 }
 
 static void firmware_write(const char* text, u32 length) {

@@ -114,7 +114,7 @@ async function link(outDir: string, elf: string, defines: readonly string[]): Pr
   for (let pass = 0; ; pass++) {
     await writeFile(
       path.join(outDir, "symbols.S"),
-      `.section .symbols, "a"\n.balign 4\n.globl _symbols\n${table || "_symbols: .word 0\n"}`,
+      `.section .symbols, "a"\n.globl _symbols\n${table || "_symbols:\n"}`,
     );
     await tool("gcc", [
       ...CFLAGS,
