@@ -2,7 +2,7 @@
 // Creates a guest: its files go to the hypervisor as blobs of this session, then one request makes the guest of them.
 // Whatever ends us in between leaves no guest: blobs that no guest holds go with the session.
 import path from "node:path";
-import { compileGuest, type Guest, guestSpec } from "@typeone/config";
+import type { Guest } from "@typeone/config";
 import { silentProgress } from "@typeone/host";
 import { type ChannelClient, getGuest, OPERATIONS, uploadBlob } from "@typeone/protocol";
 import type { CreateLine, GuestInfo } from "./api.ts";
@@ -20,7 +20,21 @@ export interface CreateRequest {
 
 const PROGRESS_BYTES = 1 << 20;
 
-export async function createGuest({ link, paths }: Service, request: CreateRequest): Promise<GuestInfo> {
+let last: Promise<unknown> = Promise.resolve();
+let waiting = 0;
+
+/** One at a time: what one has sent and another one uses too must not be dropped in between. */
+export async function createGuest(service: Service, request: CreateRequest): Promise<GuestInfo> {
+  if (waiting++ > 0) request.tell({ phase: "prepare", what: "another guest's creation to end" });
+  const mine = last.then(() => create(service, request)).finally(() => waiting--);
+  last = mine.catch(() => undefined);
+  return mine;
+}
+
+async function create({ link, paths }: Service, request: CreateRequest): Promise<GuestInfo> {
+  request.signal.throwIfAborted();
+  // Loaded only here: it knows every format that a description may have, and the daemon is to start fast.
+  const { compileGuest, guestSpec } = await import("@typeone/config");
   const { guest: given, tell, signal, start } = request;
   if (needsDebian(given)) tell({ phase: "prepare", what: "Debian's kernel and ramdisk" });
   const debian = needsDebian(given) ? await debianFiles(silentProgress) : undefined;

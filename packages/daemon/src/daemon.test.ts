@@ -147,6 +147,14 @@ describe("guests", () => {
     await expect(missing).rejects.toMatchObject({ code: "invalid", message: "/no/such/file: there is no such file" });
   });
 
+  it("are created at the same time from the same files", async () => {
+    const guest = await fakeGuest(host.root, "one", 200_000);
+    const names = ["one", "two", "three", "four"];
+    const made = await Promise.all(names.map((name) => client.createGuest({ ...guest, name })));
+    expect(made.map(({ name }) => name)).toEqual(names);
+    expect(await client.guests()).toHaveLength(4);
+  });
+
   it("go through their states, each waited for", async () => {
     const { guests } = host.hypervisor;
     guests.add("web", 0);

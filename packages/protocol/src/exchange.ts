@@ -2,6 +2,7 @@
 // Requests under way on one byte stream: numbers them, keeps their bytes within the hypervisor's window, sends one again
 // until its answer comes or its time is up, and lets only one at a time change something. Used by client.ts, which knows
 // what the bodies mean.
+import { setMaxListeners } from "node:events";
 import { ChannelTimeout } from "./errors.ts";
 import { encodeFrame, type ReceivedFrame } from "./frame.ts";
 import { WIRE_CRC, WIRE_HEADER, WIRE_KIND_REQUEST } from "./generated.ts";
@@ -77,6 +78,8 @@ export class Exchange {
         return;
       }
       const onAbort = () => this.#giveUp(entry, aborted());
+      // As many requests as one likes may hang on one signal.
+      if (signal) setMaxListeners(0, signal);
       signal?.addEventListener("abort", onAbort, { once: true });
       const entry: Entry = {
         ...request,

@@ -95,6 +95,12 @@ export class FakeGuests {
     for (const id of [...this.blobs.keys()]) if (!owned.has(id)) this.blobs.delete(id);
   }
 
+  /** A guest that holds it keeps it. */
+  dropBlob(id: number): boolean {
+    const held = [...this.guests.values()].some((guest) => guest.blobs.includes(id));
+    return held || this.blobs.delete(id);
+  }
+
   openBlob(size: number, crc: number, digest: Uint8Array): FakeBlob {
     const wanted = Buffer.from(digest);
     const known = [...this.blobs.values()].find(

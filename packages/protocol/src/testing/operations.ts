@@ -267,6 +267,6 @@ function blobHandlers(all: Guests): Record<string, Handler> {
       all.writeBlob(blob, Number(position), tail);
       return { answer: { position: BigInt(blob.position), state: blob.state } };
     },
-    BlobDrop: ({ id }: BlobHandle) => (all.blobs.delete(id) ? {} : NOT_FOUND),
+    BlobDrop: ({ id }: BlobHandle) => (all.dropBlob(id) ? {} : NOT_FOUND),
   };
 }
