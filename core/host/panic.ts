@@ -30,6 +30,8 @@ export function panic(hart: Hart): void {
   if (hw.atomicSwap(panicked, 1) == 0) {
     releaseAll();
     printAbandon();
+    // A toolstack may have the line: it is people's again, and every byte is waited for.
+    outputFinish();
     print("\n");
     print("PANIC: a fault of the hypervisor that no guest can be blamed for\n");
     reportFault(hart);

@@ -4,6 +4,7 @@
 // a guest's; the rest in the channel's worker.
 import { eventsEnd } from "../../guest/events";
 import { Console, consoleByNumber } from "../../host/console";
+import { machineStopped } from "../../host/panic";
 import * as hw from "../../hw";
 import { logEnd } from "../../lib/print";
 import { Ring } from "../../lib/ring";
@@ -28,7 +29,7 @@ let log: u32 = 0;
 
 /** Something came to a stream: the worker looks what, if anybody listens. */
 export function channelNews(): void {
-  if ((hw.atomicLoad(flags) & (LIVE | FRESH)) != LIVE) return;
+  if ((hw.atomicLoad(flags) & (LIVE | FRESH)) != LIVE || machineStopped()) return;
   if ((hw.atomicOr(flags, FRESH) & (TOLD | FRESH)) == 0) linkWake();
 }
 
