@@ -50,8 +50,10 @@ function regStride(fdt: usize, bus: usize): u32 {
  */
 export function fdtReg(fdt: usize, node: usize, index: u32, out: FdtRange): i32 {
   const data = fdtProperty(fdt, node, "reg");
-  if (data == 0) return Status.NotFound;
-  const bus = fdtParent(fdt, node);
+  return data == 0 ? Status.NotFound : regEntry(fdt, fdtParent(fdt, node), data, index, out);
+}
+
+function regEntry(fdt: usize, bus: usize, data: usize, index: u32, out: FdtRange): i32 {
   const stride = regStride(fdt, bus);
   const length = fdtLength(data);
   if (stride == 0 || length == 0 || length % stride != 0) return Status.Malformed;
@@ -67,6 +69,14 @@ export function fdtReg(fdt: usize, node: usize, index: u32, out: FdtRange): i32 
 export function fdtAddress(fdt: usize, node: usize, index: u32, out: FdtRange): i32 {
   const status = fdtReg(fdt, node, index, out);
   return status == Status.Ok ? fdtTranslate(fdt, fdtParent(fdt, node), out) : status;
+}
+
+/** The first entry for a caller that has the node's parent: to find one is a walk. */
+export function fdtAddressOn(fdt: usize, bus: usize, node: usize, out: FdtRange): i32 {
+  const data = fdtProperty(fdt, node, "reg");
+  if (data == 0) return Status.NotFound;
+  const status = regEntry(fdt, bus, data, 0, out);
+  return status == Status.Ok ? fdtTranslate(fdt, bus, out) : status;
 }
 
 /** Rewrites a range that counts in the addresses of `bus` into the root's. On failure its content means nothing. */

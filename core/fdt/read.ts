@@ -38,7 +38,7 @@ export {
   fdtU32,
   fdtU64,
 } from "./value";
-export { fdtAddress, fdtAddressCells, fdtReg, fdtRegCount, fdtSizeCells, fdtTranslate } from "./address";
+export { fdtAddress, fdtAddressOn, fdtAddressCells, fdtReg, fdtRegCount, fdtSizeCells, fdtTranslate } from "./address";
 export {
   fdtByPhandle,
   FdtInterrupt,

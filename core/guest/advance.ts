@@ -49,6 +49,9 @@ import { HSM_STOPPED, REQUEST_LEAVE, Vcpu } from "./vcpu";
 /** Guest RAM cleared in one step. */
 const CLEAR_STEP: u64 = 0x20_0000;
 
+/** That of guests without a priority of their own, so that busy ones neither starve it nor wait for it long. */
+const PRIORITY: u32 = 3;
+
 // ---- phase
 const PHASE_NONE: u32 = 0;
 const PHASE_CLEAR: u32 = 1;
@@ -57,7 +60,7 @@ const PHASE_LOAD: u32 = 2;
 /** Boot: makes the worker. */
 export function lifecycleInit(made: Worker): void {
   lifecycleWorker(made);
-  workerInit(made, changetype<u32>(lifecycleStep.index), 0, 1);
+  workerInit(made, changetype<u32>(lifecycleStep.index), 0, PRIORITY);
 }
 
 /** One bounded step for each guest of which something is wanted. Answers 1 while there is more to do at once. */

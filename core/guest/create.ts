@@ -90,6 +90,7 @@ export function printDraftName(): void {
 export function createFromBlobs(request: CreateRequest): i32 {
   acquire(changetype<Lock>(lock));
   const description = clearDescription(draft);
+  description.sent = 1;
   let status = readDescription(request.description);
   if (status == Status.Ok) status = holdModules(request, description);
   if (status == Status.Ok) status = describeGuest(sent, fdtRoot(sent), description);

@@ -137,15 +137,17 @@ function readScheduling(fdt: usize, node: usize, into: Description): void {
 function readModules(fdt: usize, node: usize, into: Description): i32 {
   for (let child = fdtChild(node); child; child = fdtSibling(child)) {
     let status: i32 = Status.Ok;
+    // What was sent names its modules as blobs; an address in it is not for the sender to choose.
+    const sent = into.sent;
     if (fdtCompatible(fdt, child, "multiboot,kernel") || fdtCompatible(fdt, child, "xen,linux-zimage")) {
-      status = readModule(fdt, child, into.kernel);
+      if (!sent) status = readModule(fdt, child, into.kernel);
       const bootargs = fdtProperty(fdt, child, "bootargs");
       into.bootargs = bootargs;
       into.bootargsLength = bootargs ? fdtStringLength(bootargs) : 0;
     } else if (fdtCompatible(fdt, child, "multiboot,ramdisk") || fdtCompatible(fdt, child, "xen,linux-initrd")) {
-      status = readModule(fdt, child, into.ramdisk);
+      if (!sent) status = readModule(fdt, child, into.ramdisk);
     } else if (fdtCompatible(fdt, child, "multiboot,device-tree")) {
-      status = readModule(fdt, child, into.tree);
+      if (!sent) status = readModule(fdt, child, into.tree);
     }
     if (status != Status.Ok) return refuse(status, "a module's reg must be one address and one size");
   }
@@ -153,9 +155,7 @@ function readModules(fdt: usize, node: usize, into: Description): i32 {
   return Status.Ok;
 }
 
-/** A module that is a blob already stays that. */
 function readModule(fdt: usize, node: usize, into: Module): i32 {
-  if (into.blob) return Status.Ok;
   const range = changetype<FdtRange>(scratch);
   const status = fdtReg(fdt, node, 0, range);
   if (status != Status.Ok) return status;

@@ -41,7 +41,8 @@ export class Description {
   policy: u32 = 0;
   priority: u32 = 0;
   weight: u32 = 0;
-  pad: u32 = 0;
+  /** 1: a toolstack sent it, so its modules are blobs and nothing else. */
+  sent: u32 = 0;
   /** Microseconds; 0 means the default. */
   slice: u64 = 0;
   period: u64 = 0;

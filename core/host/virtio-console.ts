@@ -16,12 +16,14 @@ import {
   VIRTQ_DESC_F_WRITE,
 } from "../dev/spec";
 import {
-  fdtAddress,
+  fdtAddressOn,
   fdtAvailable,
   fdtFindCompatible,
   FdtInterrupt,
   fdtInterrupt,
   fdtInterruptCell,
+  fdtParent,
+  fdtSibling,
   FdtRange,
 } from "../fdt/read";
 import * as hw from "../hw";
@@ -86,15 +88,20 @@ function transmitting(): Queue {
 /** Boot: looks for the first virtio console in the host's tree. False: there is none that can be driven. */
 export function portFind(tree: usize): bool {
   const where = changetype<FdtRange>(range);
+  let bus: usize = 0;
+  let before: usize = 0;
   for (
     let node = fdtFindCompatible(tree, 0, "virtio,mmio");
     node;
     node = fdtFindCompatible(tree, node, "virtio,mmio")
   ) {
-    if (!fdtAvailable(tree, node) || fdtAddress(tree, node, 0, where) != Status.Ok) continue;
-    if (where.size < REGISTERS || where.base & 3) continue;
+    // They stand next to each other, mostly empty: the parent is looked for once.
+    if (before == 0 || fdtSibling(before) != node) bus = fdtParent(tree, node);
+    before = node;
+    if (!fdtAvailable(tree, node) || fdtAddressOn(tree, bus, node, where) != Status.Ok) continue;
+    if (where.size < REGISTERS || where.base & 3 || !isConsole(where)) continue;
     const what = changetype<FdtInterrupt>(interrupt);
-    if (fdtInterrupt(tree, node, 0, what) != Status.Ok || !isConsole(where)) continue;
+    if (fdtInterrupt(tree, node, 0, what) != Status.Ok) continue;
     irq = fdtInterruptCell(what, 0);
     trigger = fdtInterruptCell(what, 1);
     return true;

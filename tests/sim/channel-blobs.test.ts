@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Blobs and guests made of them over the management channel, in the whole core: limits in words, takeovers half-way, and
 // nothing left behind.
-import { FdtTree, serialize, u64 } from "@typeone/fdt";
+import { FdtTree, parse, serialize, u64 } from "@typeone/fdt";
 import { OPERATIONS, WireAction, WireState, WireStatus } from "@typeone/protocol";
 import { describe, expect, it } from "vitest";
 import { holdings, latin, openRequest, pattern, quietMachine, SECOND, Toolstack, upload } from "./channel-support.ts";
@@ -122,6 +122,27 @@ function describedGuest(name: string, memoryKiB: number): Uint8Array {
 }
 
 describe("guests made at run time", () => {
+  it("get nothing from an address that their description names", async () => {
+    const { machine, tool } = await quietMachine();
+    tool.hello();
+    const tree = parse(describedGuest("thief", 16 * 1024));
+    const image = u64(0x8020_0000n, 4096n);
+    tree.ensure("/kernel").set("reg", image);
+    const description = upload(tool, serialize(tree));
+    const refused = tool.ask(OPERATIONS.Create, { description, start: 1 });
+    expect(refused.status).toBe(WireStatus.NotFound);
+    expect(refused.answer.words).toMatch(/no multiboot,kernel/);
+    tree.ensure("/ramdisk").assign({ compatible: "multiboot,ramdisk", reg: image });
+    const [module] = machine.modules;
+    const kernel = upload(tool, machine.ram.read(module?.hpa ?? 0, module?.size ?? 0));
+    const second = upload(tool, serialize(tree));
+    expect(tool.ask(OPERATIONS.Create, { description: second, kernel }).status).toBe(0);
+    expect(tool.ask(OPERATIONS.Guests, { from: 2 }).records).toMatchObject([
+      { name: "thief", state: WireState.Created },
+    ]);
+    expect(tool.ask(OPERATIONS.Blobs, {}).records.filter(({ owners }) => owners > 0)).toHaveLength(1);
+  });
+
   it("hold their blobs, run, and give everything back, time and again", async () => {
     const { machine, tool } = await quietMachine();
     tool.hello();

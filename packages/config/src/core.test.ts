@@ -47,6 +47,7 @@ beforeAll(async () => {
     // A request names its blobs beside the description: the kernel's module has a size and a blob.
     unit.view().setBigUint64(field("kernel") + 8, 64n, true);
     unit.view().setUint32(field("kernel") + 20, 1, true);
+    unit.view().setUint32(recordAt + (fields.get("sent")?.[0] ?? -1), 1, true);
     const root = blobAt + new DataView(blob.buffer, blob.byteOffset).getUint32(8);
     expect(unit.exports["describeGuest"]?.(blobAt, root, recordAt)).toBe(0);
     const text = (name: string): string => {
