@@ -87,7 +87,10 @@ static __attribute__((noinline)) void load_data(u32 to, const u8* from, u64 size
   while (from < end) {
     at += packed_number(&from);
     u32 count = packed_number(&from);
-    for (u32 step = 1 + (count & 1), left = count >> 1; left; left--, at += step) *at = *from++;
+    u32 step = 1 + (count & 1), left = count >> 1;
+    for (; left >= 4; left -= 4, from += 4, at += 4 * step)
+      at[0] = from[0], at[step] = from[1], at[2 * step] = from[2], at[3 * step] = from[3];
+    for (; left; left--, at += step) *at = *from++;
   }
 }
 

@@ -6,7 +6,7 @@
 import { Status } from "../lib/status";
 import { be32, be64 } from "./format";
 import { FdtRange } from "./value";
-import { fdtLength, fdtParent, fdtProperty } from "./walk";
+import { fdtLength, fdtParent, fdtProperty, fdtRoot } from "./walk";
 
 /** A bus's `#address-cells`; 2 if it has none, u32.MAX_VALUE if it is not one cell. */
 export function fdtAddressCells(fdt: usize, bus: usize): u32 {
@@ -71,12 +71,16 @@ export function fdtAddress(fdt: usize, node: usize, index: u32, out: FdtRange): 
   return status == Status.Ok ? fdtTranslate(fdt, fdtParent(fdt, node), out) : status;
 }
 
-/** The first entry for a caller that has the node's parent: to find one is a walk. */
-export function fdtAddressOn(fdt: usize, bus: usize, node: usize, out: FdtRange): i32 {
+/** Whether addresses on this bus are those of the root: its parent is the root and its `ranges` are empty. */
+export function fdtBusIsFlat(fdt: usize, bus: usize): bool {
+  const ranges = fdtProperty(fdt, bus, "ranges");
+  return ranges != 0 && fdtLength(ranges) == 0 && fdtParent(fdt, bus) == fdtRoot(fdt);
+}
+
+/** fdtReg's first entry for a caller that has the node's parent: to find one is a walk. */
+export function fdtRegOn(fdt: usize, bus: usize, node: usize, out: FdtRange): i32 {
   const data = fdtProperty(fdt, node, "reg");
-  if (data == 0) return Status.NotFound;
-  const status = regEntry(fdt, bus, data, 0, out);
-  return status == Status.Ok ? fdtTranslate(fdt, bus, out) : status;
+  return data == 0 ? Status.NotFound : regEntry(fdt, bus, data, 0, out);
 }
 
 /** Rewrites a range that counts in the addresses of `bus` into the root's. On failure its content means nothing. */

@@ -38,7 +38,16 @@ export {
   fdtU32,
   fdtU64,
 } from "./value";
-export { fdtAddress, fdtAddressOn, fdtAddressCells, fdtReg, fdtRegCount, fdtSizeCells, fdtTranslate } from "./address";
+export {
+  fdtAddress,
+  fdtAddressCells,
+  fdtBusIsFlat,
+  fdtReg,
+  fdtRegCount,
+  fdtRegOn,
+  fdtSizeCells,
+  fdtTranslate,
+} from "./address";
 export {
   fdtByPhandle,
   FdtInterrupt,

@@ -73,6 +73,7 @@ export function describeGuest(fdt: usize, node: usize, into: Description): i32 {
 }
 
 function endOf(fdt: usize, node: usize, property: string, absent: u32): u32 {
+  if (!fdtHas(fdt, node, property)) return absent;
   if (fdtEquals(fdt, node, property, "restart")) return END_RESTART;
   if (fdtEquals(fdt, node, property, "destroy")) return END_DESTROY;
   return fdtEquals(fdt, node, property, "preserve") ? END_PRESERVE : absent;
@@ -117,6 +118,7 @@ function readStaticMemory(fdt: usize, node: usize, into: Description): i32 {
 
 /** `typeone,policy` of a node, `absent` if it names none. */
 function policyOf(fdt: usize, node: usize, absent: u32): u32 {
+  if (!fdtHas(fdt, node, "typeone,policy")) return absent;
   if (fdtEquals(fdt, node, "typeone,policy", "priority")) return POLICY_PRIORITY;
   if (fdtEquals(fdt, node, "typeone,policy", "rate-monotonic")) return POLICY_MONOTONIC;
   return fdtEquals(fdt, node, "typeone,policy", "pinned") ? POLICY_PINNED : absent;

@@ -16,13 +16,15 @@ import {
   VIRTQ_DESC_F_WRITE,
 } from "../dev/spec";
 import {
-  fdtAddressOn,
+  fdtAddress,
   fdtAvailable,
+  fdtBusIsFlat,
   fdtFindCompatible,
   FdtInterrupt,
   fdtInterrupt,
   fdtInterruptCell,
   fdtParent,
+  fdtRegOn,
   fdtSibling,
   FdtRange,
 } from "../fdt/read";
@@ -89,16 +91,21 @@ function transmitting(): Queue {
 export function portFind(tree: usize): bool {
   const where = changetype<FdtRange>(range);
   let bus: usize = 0;
+  let flat: bool = 0;
   let before: usize = 0;
   for (
     let node = fdtFindCompatible(tree, 0, "virtio,mmio");
     node;
     node = fdtFindCompatible(tree, node, "virtio,mmio")
   ) {
-    // They stand next to each other, mostly empty: the parent is looked for once.
-    if (before == 0 || fdtSibling(before) != node) bus = fdtParent(tree, node);
+    // They stand next to each other, mostly empty: what is above them is looked for once.
+    if (before == 0 || fdtSibling(before) != node) {
+      bus = fdtParent(tree, node);
+      flat = fdtBusIsFlat(tree, bus);
+    }
     before = node;
-    if (!fdtAvailable(tree, node) || fdtAddressOn(tree, bus, node, where) != Status.Ok) continue;
+    const status = flat ? fdtRegOn(tree, bus, node, where) : fdtAddress(tree, node, 0, where);
+    if (status != Status.Ok || !fdtAvailable(tree, node)) continue;
     if (where.size < REGISTERS || where.base & 3 || !isConsole(where)) continue;
     const what = changetype<FdtInterrupt>(interrupt);
     if (fdtInterrupt(tree, node, 0, what) != Status.Ok) continue;
