@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `typeone run FILE`: starts a host from a configuration. In the foreground its terminal is this terminal, and the host
 // ends with it; with --detach it goes on by itself.
+import path from "node:path";
 import { wholeNumber } from "../args.ts";
 import type { Context } from "../context.ts";
 import { usageError } from "../errors.ts";
@@ -140,7 +141,7 @@ export default defineVerb({
       system,
       progress: context.progress,
       ...(name === undefined ? {} : { name }),
-      ...(given.hypervisor === undefined ? {} : { hypervisor: given.hypervisor }),
+      ...(given.hypervisor === undefined ? {} : { hypervisor: path.resolve(context.cwd, given.hypervisor) }),
     });
     if (!given.detach && context.signal.aborted) {
       await client.stop();
