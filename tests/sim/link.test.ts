@@ -7,8 +7,8 @@ import { type Aia, ecall, EID, Machine, type MachineOptions, program } from "@ty
 import { describe, expect, it } from "vitest";
 import { domain } from "./support.ts";
 
-/** The core with a session layer that answers: core/mgmt/link.testing.ts. */
-const CORE = "core/mgmt/link.testing.ts";
+/** The core with a session layer that answers: core/mgmt/link/link.testing.ts. */
+const CORE = "core/mgmt/link/link.testing.ts";
 const [ECHO, COUNTERS, BURST, WAKE, WOKEN, ATTACH, DETACH, NOTHING] = [1, 2, 3, 4, 5, 7, 8, 99];
 const [VIRTIO, UART] = [1, 2];
 const PROMPT = "typeone> ";

@@ -79,7 +79,7 @@ export class TerminalUnit {
   static async create(): Promise<TerminalUnit> {
     // The imports are called only once there is a unit for them to serve.
     const world: World = { hart: 0 };
-    const unit = await loadUnit("core/mgmt/mgmt.testing.ts", importsOf(world));
+    const unit = await loadUnit("core/mgmt/terminal/terminal.testing.ts", importsOf(world));
     const self = new TerminalUnit(unit);
     world.self = self;
     world.unit = unit;

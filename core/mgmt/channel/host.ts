@@ -21,7 +21,7 @@ import { OWNER_BLOB, OWNER_FREE, OWNER_RESERVED, ramFree, ramNextRun, RamRun, ra
 import { Entity, KIND_VCPU, KIND_WORKER } from "../../sched/entity";
 import { hartIdleTime, schedMembers } from "../../sched/sched";
 import { Vcpu } from "../../guest/vcpu";
-import { linkBad, linkFrames, linkWindow } from "../link";
+import { linkBad, linkFrames, linkWindow } from "../link/link";
 import { WIRE_OWNER_BLOB, WIRE_OWNER_FREE, WIRE_OWNER_GUEST, WIRE_OWNER_RESERVED, WIRE_VERSION } from "../wire";
 import * as wire from "../wire-structs";
 import { addRecord, putText } from "./answer";

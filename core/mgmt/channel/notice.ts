@@ -9,7 +9,7 @@ import * as hw from "../../hw";
 import { logEnd } from "../../lib/print";
 import { Ring } from "../../lib/ring";
 import { MAX_GUESTS } from "../../limits";
-import { linkRoom, linkSend, linkWake } from "../link";
+import { linkRoom, linkSend, linkWake } from "../link/link";
 import { WIRE_CRC, WIRE_HEADER, WIRE_KIND_NOTICE, WIRE_VERSION } from "../wire";
 import { WIRE_NOTICE_SIZE, WireNotice } from "../wire-structs";
 

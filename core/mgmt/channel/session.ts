@@ -14,7 +14,7 @@ import { KIND_TIMER_CALL, Timer, timerArm, timerInit } from "../../host/timers";
 import { onLog } from "../../lib/print";
 import { Status } from "../../lib/status";
 import { blobDropAll, blobsInit } from "../../mem/blob";
-import { linkAttach, linkDetach, linkInit, linkSend, linkWake } from "../link";
+import { linkAttach, linkDetach, linkInit, linkSend, linkWake } from "../link/link";
 import {
   OPERATION_BYE,
   OPERATION_HELLO,

@@ -5,7 +5,7 @@ import { faultRegisterCount, faultRegisterName } from "../../arch/seam";
 import { crashExit, CrashRecord, crashReason, crashRegister } from "../../guest/crash";
 import { exitName } from "../../guest/exit";
 import { print, printText } from "../../lib/print";
-import { argGuest } from "../commands-args";
+import { argGuest } from "./args";
 import { closeRow, openCard, openPairs, openRow, showHex, showNumber, showText, showWord } from "./out";
 
 const SHOWN_EXITS: u32 = 16;

@@ -15,9 +15,9 @@ import {
 import { hostTree } from "../../host/host-tree";
 import { lineEscaped, lineHex } from "../../lib/line";
 import { print, printByte, printDec, printHex, printLine, printText } from "../../lib/print";
-import { argText } from "../commands-args";
-import { jsonText } from "../json";
-import { printWord, wantsJson, wordLength, wordStart } from "../words";
+import { argText } from "./args";
+import { jsonText } from "./json";
+import { printWord, wantsJson, wordLength, wordStart } from "./words";
 
 /** Bytes of a value that are shown. */
 const MOST: u32 = 64;

@@ -27,8 +27,8 @@ import { guestByIndex, guestCount } from "../../guest/table";
 import { print, printText } from "../../lib/print";
 import { Status } from "../../lib/status";
 import { schedWake } from "../../sched/sched";
-import { argGuest, argText } from "../commands-args";
-import { printWord, wordLength, wordStart } from "../words";
+import { argGuest, argText } from "./args";
+import { printWord, wordLength, wordStart } from "./words";
 import { closeRow, openRow, showNumber, showText, showWord } from "./out";
 
 export function guestList(step: u32): u32 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // help, help COMMAND: the commands with their arguments and purposes, one a step. Called by the terminal's worker.
 import { print, printColumn } from "../../lib/print";
-import { commandCount, commandMatch, commandPattern, commandPurpose } from "../commands";
-import { wordCount, wordStart, wordLength, splitWords } from "../words";
+import { commandCount, commandMatch, commandPattern, commandPurpose } from "./run";
+import { wordCount, wordStart, wordLength, splitWords } from "./words";
 
 const PURPOSE: u32 = 41;
 

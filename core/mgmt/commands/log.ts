@@ -2,9 +2,9 @@
 // log, log clear: the hypervisor's own messages again, one line a step. Called by the terminal's worker; lines that are
 // given up meanwhile read as empty.
 import { logByte, logClear, logStart, print, printByte } from "../../lib/print";
-import { argText } from "../commands-args";
-import { jsonKey } from "../json";
-import { wantsJson } from "../words";
+import { argText } from "./args";
+import { jsonKey } from "./json";
+import { wantsJson } from "./words";
 
 const LONGEST: u32 = 240;
 const NEWLINE: i32 = 10;

@@ -10,9 +10,9 @@ import { acquire, release } from "../../lib/lock";
 import { print, printByte, printHex, printLine } from "../../lib/print";
 import { Status } from "../../lib/status";
 import { ramHas } from "../../mem/ram";
-import { argAddress, argGuest, argNumber } from "../commands-args";
-import { jsonKey } from "../json";
-import { wantsJson } from "../words";
+import { argAddress, argGuest, argNumber } from "./args";
+import { jsonKey } from "./json";
+import { wantsJson } from "./words";
 
 const PER_ROW: u32 = 16;
 const MOST: u64 = 4096;

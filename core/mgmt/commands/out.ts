@@ -7,8 +7,8 @@
 // A table's first row is gone through twice: once for the names above the columns. Times are microseconds everywhere.
 import { nanoseconds } from "../../host/clock";
 import { print, printColumn, printDec, printHex, printText } from "../../lib/print";
-import { jsonKey, jsonText } from "../json";
-import { wantsJson } from "../words";
+import { jsonKey, jsonText } from "./json";
+import { wantsJson } from "./words";
 
 const ROW: u32 = 0;
 const CARD: u32 = 1;

@@ -11,8 +11,8 @@ import { ticksPerSecond } from "../../host/clock";
 import { Hart, MAX_HARTS } from "../../host/hart";
 import { hartByIndex, hartCount } from "../../host/harts";
 import { hartIdleTime } from "../../sched/sched";
-import { argGuest, argVcpu } from "../commands-args";
-import { wantsJson } from "../words";
+import { argGuest, argVcpu } from "./args";
+import { wantsJson } from "./words";
 import { stateName } from "./guest";
 import {
   closeGroup,

@@ -9,8 +9,8 @@ import { pauseVcpu, resumeVcpu, setAffinity, setPriority, setWeight } from "../.
 import { print } from "../../lib/print";
 import { MAX_HARTS, MAX_VCPUS } from "../../limits";
 import { Entity, POLICY_MONOTONIC, POLICY_PINNED, STATE_BLOCKED, STATE_READY, STATE_RUNNING } from "../../sched/entity";
-import { argGuest, argNumber, argText, argVcpu, printVcpu } from "../commands-args";
-import { lastNumber, printWord, readNumber, wordLength, wordStart } from "../words";
+import { argGuest, argNumber, argText, argVcpu, printVcpu } from "./args";
+import { lastNumber, printWord, readNumber, wordLength, wordStart } from "./words";
 import { say } from "./guest";
 import { closeRow, openRow, showNumber, showText, showTime, showWord } from "./out";
 import { showRegisters } from "./registers";

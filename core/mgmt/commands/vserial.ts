@@ -6,9 +6,9 @@ import { lineEscaped } from "../../lib/line";
 import { print, printLine } from "../../lib/print";
 import { ringCount } from "../../lib/ring";
 import { MAX_GUESTS } from "../../limits";
-import { argGuest } from "../commands-args";
-import { jsonText } from "../json";
-import { wantsJson } from "../words";
+import { argGuest } from "./args";
+import { jsonText } from "./json";
+import { wantsJson } from "./words";
 import { closeRow, openRow, showNumber, showText, showWord } from "./out";
 
 /** How far back a dump begins, and its longest line. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Frames of the management channel: on the wire 00, COBS, 00; inside a header, a body and a CRC. The decoder takes bytes
 // in pieces of any size and keeps at most one frame; what is no good frame is dropped up to the next zero byte and
-// counted. Pure; the core's twin is core/mgmt/frame.ts.
+// counted. Pure; the core's twin is core/mgmt/link/frame.ts.
 import { crc32 } from "./crc32.ts";
 import { WIRE_CRC, WIRE_HEADER, WIRE_MAX_BODY, WIRE_VERSION } from "./generated.ts";
 

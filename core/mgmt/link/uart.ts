@@ -3,12 +3,12 @@
 // accident, and from there to the next 00 bytes go to the channel, and only those. While a session lives here, the line
 // carries frames alone, both ways: output.ts is muted, and what is typed is not looked at. The interrupt fills a ring;
 // the channel's worker (link.ts) empties it. Never waits; bytes that find the ring full are lost and counted.
-import { now } from "../arch/seam";
-import { ticksPerSecond } from "../host/clock";
-import { onChannel, TYPED_PASS, TYPED_TAKEN, TYPED_WITH_ZERO, showFocus } from "../host/mux";
-import { lockConsole, muteOutput, outFlush, outFrame, outRoom, unlockConsole, unmuteOutput } from "../host/output";
-import { Ring, ringCount, ringInit, ringPut } from "../lib/ring";
-import { allocate } from "../mem/arena";
+import { now } from "../../arch/seam";
+import { ticksPerSecond } from "../../host/clock";
+import { onChannel, TYPED_PASS, TYPED_TAKEN, TYPED_WITH_ZERO, showFocus } from "../../host/mux";
+import { lockConsole, muteOutput, outFlush, outFrame, outRoom, unlockConsole, unmuteOutput } from "../../host/output";
+import { Ring, ringCount, ringInit, ringPut } from "../../lib/ring";
+import { allocate } from "../../mem/arena";
 import { FRAME_WIRE_MOST, frameEncode } from "./frame";
 
 /** Bytes that may wait for the worker. */

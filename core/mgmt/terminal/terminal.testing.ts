@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // The terminal on the test host of host.testing.ts, with guests that are records only, and a tree of the host. Compiled
 // only into test modules.
-import { Guest, GUEST_RUNNING } from "../guest/guest";
-import { addGuest } from "../guest/table";
-import { Vcpu } from "../guest/vcpu";
-import { setHostTree } from "../host/host-tree";
-import { Lock, LOCK_SIZE, lockInit, RANK_GUEST } from "../lib/lock";
-import { MAX_VCPUS } from "../limits";
-import { allocate } from "../mem/arena";
-import { ramAddBank, ramTake } from "../mem/ram";
-import { schedAdd } from "../sched/sched";
+import { Guest, GUEST_RUNNING } from "../../guest/guest";
+import { addGuest } from "../../guest/table";
+import { Vcpu } from "../../guest/vcpu";
+import { setHostTree } from "../../host/host-tree";
+import { Lock, LOCK_SIZE, lockInit, RANK_GUEST } from "../../lib/lock";
+import { MAX_VCPUS } from "../../limits";
+import { allocate } from "../../mem/arena";
+import { ramAddBank, ramTake } from "../../mem/ram";
+import { schedAdd } from "../../sched/sched";
 import { terminalInit } from "./terminal";
 
-export * from "../host/host.testing";
+export * from "../../host/host.testing";
 
 /** Shows the prompt and listens. */
 export function testTerminal(): i32 {

@@ -2,14 +2,14 @@
 // Tab at the terminal: what the word before the cursor can become, from the commands' patterns and the guests' names.
 // completeLine answers how much is sure and keeps it in `completion`; listCompletions prints all candidates.
 // Used by the terminal's worker only, between two commands.
-import { GUEST_EMPTY } from "../guest/guest";
-import { guestByIndex, guestCount } from "../guest/table";
-import { print, printByte, printColumn } from "../lib/print";
-import { NAME_LENGTH } from "../limits";
-import { PART_GUEST } from "./commands-args";
-import { commandCount, commandPattern } from "./commands";
-import { findPart, partIsFlag, partIsWord, partLength, partLetter, partUnits } from "./commands-pattern";
-import { splitWords, wordCount, wordIsUnits, wordLength, wordStart } from "./words";
+import { GUEST_EMPTY } from "../../guest/guest";
+import { guestByIndex, guestCount } from "../../guest/table";
+import { print, printByte, printColumn } from "../../lib/print";
+import { NAME_LENGTH } from "../../limits";
+import { PART_GUEST } from "../commands/args";
+import { commandCount, commandPattern } from "../commands/run";
+import { findPart, partIsFlag, partIsWord, partLength, partLetter, partUnits } from "../commands/pattern";
+import { splitWords, wordCount, wordIsUnits, wordLength, wordStart } from "../commands/words";
 
 const SPACE: u32 = 0x20;
 const LIST_WIDTH: u32 = 16;

@@ -2,7 +2,7 @@
 // The line that is being typed: its text, the cursor in it, and how both are drawn. A line longer than the screen is
 // shown through a window that follows the cursor, so it never wraps and wiping one screen line wipes it. Changed by the
 // terminal's worker with the console lock held, because others draw it again below their own lines (promptAndEdit).
-import { drawPrompt, lockConsole, outByte, outFlush, outText, unlockConsole } from "../host/output";
+import { drawPrompt, lockConsole, outByte, outFlush, outText, unlockConsole } from "../../host/output";
 
 export const EDIT_SIZE: u32 = 120;
 /** Text that fits behind the prompt on 80 columns, with room for the ^C; the last column stays empty, as it would wrap. */

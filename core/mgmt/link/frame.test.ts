@@ -21,7 +21,7 @@ const frames = (): number => word(32);
 const bad = (): number => word(36);
 
 beforeAll(async () => {
-  unit = await loadUnit("core/mgmt/frame.testing.ts");
+  unit = await loadUnit("core/mgmt/link/frame.testing.ts");
   decoder = unit.scratch(64);
   buffer = unit.scratch(8192);
   input = unit.scratch(0x40000);

@@ -19,14 +19,14 @@ import {
   portTaken,
   portWantRoom,
   portWorks,
-} from "../host/virtio-console";
-import * as hw from "../hw";
-import { crc32Init } from "../lib/crc32";
-import { acquire, Lock, LOCK_SIZE, lockInit, RANK_CONSOLE, release } from "../lib/lock";
-import { print } from "../lib/print";
-import { Status } from "../lib/status";
-import { allocate } from "../mem/arena";
-import { Worker, workerInit, workerWake } from "../sched/worker";
+} from "../../host/virtio-console";
+import * as hw from "../../hw";
+import { crc32Init } from "../../lib/crc32";
+import { acquire, Lock, LOCK_SIZE, lockInit, RANK_CONSOLE, release } from "../../lib/lock";
+import { print } from "../../lib/print";
+import { Status } from "../../lib/status";
+import { allocate } from "../../mem/arena";
+import { Worker, workerInit, workerWake } from "../../sched/worker";
 import { Decoder, decoderInit, FRAME_MOST, FRAME_WIRE_MOST, frameDecode, frameEncode } from "./frame";
 import {
   UART_RING,
@@ -39,7 +39,7 @@ import {
   uartSend,
   uartStart,
   uartTaken,
-} from "./link-uart";
+} from "./uart";
 
 /** Link numbers. */
 export const LINK_VIRTIO: u32 = 1;

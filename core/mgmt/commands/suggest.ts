@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // "Did you mean": the command word that a mistyped one is nearest to. Used by the terminal's worker.
-import { print, printByte } from "../lib/print";
-import { commandCount, commandMatch, commandPattern } from "./commands";
+import { print, printByte } from "../../lib/print";
+import { commandCount, commandMatch, commandPattern } from "./run";
 import { commonUnits, wordLength, wordStart } from "./words";
-import { findPart, nameLength, partLength, partUnits } from "./commands-pattern";
+import { findPart, nameLength, partLength, partUnits } from "./pattern";
 
 /** If some command has a word like typed word `index` there, and the same words before, names it. */
 export function printSuggestion(index: u32): void {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table of the terminal's commands: what each looks like (commands-pattern.ts), what it is for, and who does it.
+// The table of the terminal's commands: what each looks like (pattern.ts), what it is for, and who does it.
 // Nothing else lists commands: dispatch, help, usage, completion and "did you mean" all read this. Data only.
-import { showCrash } from "./commands/crash";
-import { devtreeShow } from "./commands/devtree";
+import { showCrash } from "./crash";
+import { devtreeShow } from "./devtree";
 import {
   guestConsole,
   guestCreate,
@@ -13,25 +13,17 @@ import {
   doResume,
   doShutdown,
   guestList,
-} from "./commands/guest";
-import { help } from "./commands/help";
-import { hostCpu, hostInfo, hostIrq } from "./commands/host";
-import { showLog } from "./commands/log";
-import { guestDump, memoryDump } from "./commands/memory";
-import { hostRam } from "./commands/ram";
-import { showSched } from "./commands/sched";
-import { hostStats, showStats, vcpuStats } from "./commands/stats";
-import { powerOff, restartMachine, version } from "./commands/system";
-import {
-  vcpuAffinity,
-  vcpuList,
-  vcpuPause,
-  vcpuPriority,
-  vcpuRegisters,
-  vcpuResume,
-  vcpuWeight,
-} from "./commands/vcpu";
-import { vserialDump, vserialList } from "./commands/vserial";
+} from "./guest";
+import { help } from "./help";
+import { hostCpu, hostInfo, hostIrq } from "./host";
+import { showLog } from "./log";
+import { guestDump, memoryDump } from "./memory";
+import { hostRam } from "./ram";
+import { showSched } from "./sched";
+import { hostStats, showStats, vcpuStats } from "./stats";
+import { powerOff, restartMachine, version } from "./system";
+import { vcpuAffinity, vcpuList, vcpuPause, vcpuPriority, vcpuRegisters, vcpuResume, vcpuWeight } from "./vcpu";
+import { vserialDump, vserialList } from "./vserial";
 
 /** Rows of three: pattern, purpose, function (the address of its index in the function table). */
 // prettier-ignore

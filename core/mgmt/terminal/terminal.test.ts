@@ -2,8 +2,8 @@
 // The terminal as a person sees it: prompt, editing, history, long answers, the hypervisor's lines in between.
 import fc from "fast-check";
 import { beforeEach, expect, it } from "vitest";
-import { PROMPT } from "../../tests/sim/screen.ts";
-import { BUILD, TerminalUnit } from "../../tests/sim/terminal-unit.ts";
+import { PROMPT } from "../../../tests/sim/screen.ts";
+import { BUILD, TerminalUnit } from "../../../tests/sim/terminal-unit.ts";
 
 let unit: TerminalUnit;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One line of JSON, through print*. Used by commands with -j. Keys are literals of ours; values that others chose go
 // through jsonText, which escapes them. The caller opens and closes objects.
-import { print, printByte, printDec } from "../lib/print";
+import { print, printByte, printDec } from "../../lib/print";
 
 const QUOTE: u32 = 0x22;
 const BACKSLASH: u32 = 0x5c;

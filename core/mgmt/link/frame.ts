@@ -3,9 +3,9 @@
 // makes one frame in one buffer. The decoder takes bytes in pieces of any size and keeps at most one frame; whatever is
 // not a good frame is dropped up to the next zero byte and counted. Called by link.ts in worker context; holds no lock,
 // never waits.
-import { cobsEncode, findZero } from "../lib/cobs";
-import { crc32 } from "../lib/crc32";
-import { WIRE_CRC, WIRE_HEADER, WIRE_MAX_BODY } from "./wire";
+import { cobsEncode, findZero } from "../../lib/cobs";
+import { crc32 } from "../../lib/crc32";
+import { WIRE_CRC, WIRE_HEADER, WIRE_MAX_BODY } from "../wire";
 
 /** Room that a decoded frame needs at most, with its checksum. */
 export const FRAME_MOST: u32 = WIRE_HEADER + WIRE_MAX_BODY + WIRE_CRC;

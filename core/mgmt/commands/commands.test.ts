@@ -5,8 +5,8 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { concat, FdtTree, node, serialize, u64 } from "@typeone/fdt";
 import { beforeEach, describe, expect, it } from "vitest";
-import { PROMPT } from "../../tests/sim/screen.ts";
-import { BUILD, TerminalUnit } from "../../tests/sim/terminal-unit.ts";
+import { PROMPT } from "../../../tests/sim/screen.ts";
+import { BUILD, TerminalUnit } from "../../../tests/sim/terminal-unit.ts";
 
 const RAM = 0x8000_0000n;
 let unit: TerminalUnit;
@@ -19,7 +19,7 @@ beforeEach(async () => {
 
 /** The rows of the table, as its source has them. */
 async function rows(): Promise<{ pattern: string; purpose: string }[]> {
-  const source = await readFile(path.join(import.meta.dirname, "commands-table.ts"), "utf8");
+  const source = await readFile(path.join(import.meta.dirname, "table.ts"), "utf8");
   return [...source.matchAll(/changetype<usize>\("([^"]+)"\), changetype<usize>\("([^"]+)"\)/g)].map(
     ([, pattern = "", purpose = ""]) => ({ pattern, purpose }),
   );

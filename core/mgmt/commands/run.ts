@@ -2,17 +2,17 @@
 // Finds and runs the command of a typed line. A command is a function of a step: called with 0, 1, 2 … while it answers 1
 // and the output has room, it prints a few lines at most each time and never waits. It changes state only when its whole
 // line made sense. Used by the terminal's worker only.
-import { print } from "../lib/print";
-import { bindArguments } from "./commands-args";
-import { findPart, nameLength, partLength, partUnits } from "./commands-pattern";
-import { printSuggestion } from "./commands-suggest";
+import { print } from "../../lib/print";
+import { bindArguments } from "./args";
+import { findPart, nameLength, partLength, partUnits } from "./pattern";
+import { printSuggestion } from "./suggest";
 import { printWord, splitWords, wordCount, wordIsUnits } from "./words";
 
 const ROW: usize = 12;
 const PURPOSE: usize = 4;
 const FUNCTION: usize = 8;
 
-/** @lock per boot: the table and its rows (commands-table.ts). Its functions ask here for it: it cannot be imported. */
+/** @lock per boot: the table and its rows (table.ts). Its functions ask here for it: it cannot be imported. */
 let table: usize = 0;
 let rows: u32 = 0;
 // @lock none: the terminal's worker, except that terminalRoom asks commandRuns.

@@ -2,7 +2,7 @@
 // A typed line as words. Used by the terminal's worker, one line at a time, so there is one table. Holds no text of its
 // own: words are places in the line, which stays as it is until the command is done. `-j` (an answer in lines of JSON,
 // for programs) is no word of the command; it is taken out and remembered.
-import { printByte } from "../lib/print";
+import { printByte } from "../../lib/print";
 
 const SPACE: u32 = 0x20;
 export const MAX_WORDS: u32 = 8;

@@ -3,10 +3,10 @@
 // the UART's interrupt into a ring; a worker edits the line and runs commands, a key or a piece of an answer at a time and
 // only while the output has room, so no exit waits for it and nothing of an answer is lost. Ctrl-C ends a long answer.
 // Never takes a byte from a guest, and says nothing while a guest's console is shown.
-import { commandRuns, commandStep, commandStop, startCommand, useCommands } from "./commands";
-import { COMMAND_COUNT, COMMAND_TABLE } from "./commands-table";
+import { commandRuns, commandStep, commandStop, startCommand, useCommands } from "../commands/run";
+import { COMMAND_COUNT, COMMAND_TABLE } from "../commands/table";
 import { historyBack, historyForward, historyKeep } from "./history";
-import { completeLine, completion, listCompletions } from "./terminal-complete";
+import { completeLine, completion, listCompletions } from "./complete";
 import {
   cutTo,
   EDIT_SIZE,
@@ -21,8 +21,8 @@ import {
   replaced,
   wordBefore,
   wordBehind,
-} from "./terminal-edit";
-import { CTRL_A, CTRL_B, CTRL_D, CTRL_E, CTRL_F, CTRL_N, CTRL_P, keyOf, META } from "./terminal-keys";
+} from "./edit";
+import { CTRL_A, CTRL_B, CTRL_D, CTRL_E, CTRL_F, CTRL_N, CTRL_P, keyOf, META } from "./keys";
 import {
   drawPrompt,
   FOCUS_HOST,
@@ -34,13 +34,13 @@ import {
   outText,
   setPrompt,
   unlockConsole,
-} from "../host/output";
-import { onHostInput, onHostRoom } from "../host/mux";
-import { Line, lineInit } from "../lib/line";
-import { printInto } from "../lib/print";
-import { Ring, ringCount, ringInit, ringPut, ringTake } from "../lib/ring";
-import { newTable } from "./commands/out";
-import { Worker, workerInit, workerWake } from "../sched/worker";
+} from "../../host/output";
+import { onHostInput, onHostRoom } from "../../host/mux";
+import { Line, lineInit } from "../../lib/line";
+import { printInto } from "../../lib/print";
+import { Ring, ringCount, ringInit, ringPut, ringTake } from "../../lib/ring";
+import { newTable } from "../commands/out";
+import { Worker, workerInit, workerWake } from "../../sched/worker";
 
 const INPUT_SIZE: u32 = 256;
 /** The longest line of an answer, and the room in the output that one step of a command, or a key, may need. */

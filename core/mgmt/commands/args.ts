@@ -5,12 +5,12 @@
 //
 //   GUEST a guest by name or number   VCPU one of its vCPUs   A…, L… numbers   any other: text
 //
-import { Guest, GUEST_EMPTY } from "../guest/guest";
-import { vcpuAt } from "../guest/lifecycle";
-import { guestByIndex, guestByName, guestCount } from "../guest/table";
-import { Vcpu } from "../guest/vcpu";
-import { print, printByte, printDec, printText } from "../lib/print";
-import { findPart, partIsFlag, partIsWord, partLength, partLetter, partOptional, partUnits } from "./commands-pattern";
+import { Guest, GUEST_EMPTY } from "../../guest/guest";
+import { vcpuAt } from "../../guest/lifecycle";
+import { guestByIndex, guestByName, guestCount } from "../../guest/table";
+import { Vcpu } from "../../guest/vcpu";
+import { print, printByte, printDec, printText } from "../../lib/print";
+import { findPart, partIsFlag, partIsWord, partLength, partLetter, partOptional, partUnits } from "./pattern";
 import { lastNumber, printWord, readNumber, wantsJson, wordCount, wordIsUnits, wordLength, wordStart } from "./words";
 
 /** GUEST */

@@ -2,7 +2,7 @@
 // The whole core with a session layer of the tests': it answers what it gets, so that a test sees both ways of a link.
 // Compiled only into test modules. Operations: 1 echo, 2 counters, 3 as many frames as the body says, 4 linkWake,
 // 7 the session is here, 8 it is over; anything else is only counted.
-import { boot as bootCore } from "../main";
+import { boot as bootCore } from "../../main";
 import {
   linkAttach,
   linkBad,
@@ -15,9 +15,9 @@ import {
   linkWake,
   linkWindow,
 } from "./link";
-import { WIRE_HEADER, WIRE_MAX_BODY } from "./wire";
+import { WIRE_HEADER, WIRE_MAX_BODY } from "../wire";
 
-export { secondary, trap, heapBase } from "../main";
+export { secondary, trap, heapBase } from "../../main";
 
 const OPERATION: usize = 12;
 
