@@ -10,3 +10,5 @@ export const MAX_VCPUS: u32 = 8;
 export const MAX_RANGES: u32 = 16;
 /** Bytes of a guest's name with its NUL. */
 export const NAME_LENGTH: u32 = 32;
+/** Bytes of the 64 exits remembered per vCPU; a power of two. */
+export const TRAIL_BYTES: u32 = 2048;

@@ -22,12 +22,10 @@ import {
   EXIT_WFI,
   EXIT_YIELD,
 } from "./exit-kinds";
+import { TRAIL_BYTES } from "../limits";
 import { Vcpu } from "./vcpu";
 
 export * from "./exit-kinds";
-
-/** Bytes of the 64 exits remembered per vCPU; a power of two. */
-export const TRAIL_BYTES: u32 = 2048;
 
 /** One remembered exit, 32 bytes. */
 @unmanaged

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What quickLoad's test needs: the bus's fixtures and a vCPU's fields. Compiled only into test modules.
-import { EXIT_MMIO_LOAD, exitCount, TRAIL_BYTES } from "../../guest/exit";
+import { EXIT_MMIO_LOAD, exitCount } from "../../guest/exit";
+import { TRAIL_BYTES } from "../../limits";
 import { Guest } from "../../guest/guest";
 import { Vcpu } from "../../guest/vcpu";
 import { allocate } from "../../mem/arena";
