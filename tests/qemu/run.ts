@@ -3,6 +3,8 @@
 //   --only TEXT   scenarios whose name contains TEXT     --list   names only     --no-debian   without the Debian boot
 //   --bare        each payload in S-mode under OpenSBI instead: shows whether the payload itself is right
 import { buildHypervisor } from "@typeone/toolchain";
+import { channelScenarios } from "./channel/scenarios.ts";
+import { runChannelScenario } from "./channel/scenario.ts";
 import { debianScenario } from "./debian.ts";
 import { faultScenarios } from "./faults.ts";
 import { refusalScenarios } from "./refusals.ts";
@@ -35,15 +37,20 @@ function bareJobs(): Job[] {
 
 async function bootJobs(): Promise<Job[]> {
   const { elf, image } = await buildHypervisor();
-  return chosen().map((scenario) => ({
+  const boots = chosen().map((scenario) => ({
     name: scenario.name,
     run: () => runScenario(scenario, scenario.flat ? image : elf),
   }));
+  const channel = channelScenarios.map((scenario) => ({
+    name: scenario.name,
+    run: () => runChannelScenario(scenario, elf),
+  }));
+  return [...boots, ...channel];
 }
 
 async function main(): Promise<number> {
   if (process.argv.includes("--list")) {
-    for (const scenario of chosen()) console.log(scenario.name);
+    for (const scenario of [...chosen(), ...channelScenarios]) console.log(scenario.name);
     return 0;
   }
   const only = option("--only") ?? "";
