@@ -6,6 +6,7 @@ export { HostClient } from "./client.ts";
 export type { ActionOptions, ConsoleOptions, CreateOptions, CreateProgress, FollowOptions } from "./client.ts";
 export { connectHost, listHosts } from "./connect.ts";
 export type { HostEntry } from "./connect.ts";
+export { debianFiles, needsDebian, resolveGuest } from "./debian.ts";
 export { ApiError, NO_HOST_FIX } from "./errors.ts";
 export { DEFAULT_HOST, hostPaths, runRoot } from "./run-dir.ts";
 export type { HostPaths } from "./run-dir.ts";

@@ -23,7 +23,7 @@ async function compose(
   work: { folder: string; hypervisor: string },
 ): Promise<BootImage> {
   const { guestSpec, hostProperties, machineOptions } = await import("@typeone/config");
-  const { debianFiles, needsDebian, resolveGuest } = await import("../../../daemon/src/debian.ts");
+  const { debianFiles, needsDebian, resolveGuest } = await import("@typeone/daemon");
   const guests = system.guests.filter((guest) => guest.autostart);
   const debian = guests.some(needsDebian) ? await debianFiles(context.progress) : undefined;
   const specs = await Promise.all(
