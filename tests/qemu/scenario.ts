@@ -1,16 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // One boot of the real image with payload guests: what it boots, when it is over, and what must then hold.
 // Run by run.ts one after the other, each in a QEMU and a folder of its own, with a time limit of its own.
+import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import {
   BUILD_DIR,
   bareBoot,
+  type BootImageOptions,
   bootTypeOne,
+  composeBoot,
   DEFAULT_MACHINE,
   type GuestSpec,
+  launch,
+  machineArgs,
   type MachineOptions,
   type RunningMachine,
 } from "@typeone/host";
+import { elfImage, flatImage } from "../../packages/cli/src/image/image.ts";
 import type { FdtTree } from "@typeone/fdt";
 import { buildPayloads } from "./payload.ts";
 import { Transcript } from "./transcript.ts";
@@ -22,6 +28,7 @@ export interface PayloadGuest {
   readonly cpus?: number;
   readonly memoryMiB?: number;
   readonly args?: string;
+  readonly memory?: "static" | "dynamic";
   /** "result" (default): ends with RESULT ok. "never": it misbehaves and nothing is asked of it. */
   readonly ends?: "result" | "never";
   /** More that must hold of its lines; answers what is wrong. */
@@ -41,6 +48,8 @@ export interface Scenario {
   readonly timeoutMs?: number;
   /** Boots the flat Linux-style Image instead of the ELF. */
   readonly flat?: boolean;
+  /** Boots one file with everything in it, as `typeone image` writes it; the device tree is QEMU's own. */
+  readonly image?: "elf" | "flat";
   readonly editTree?: (tree: FdtTree) => void;
   /** Guests that are not payloads; their files exist when the scenario starts. */
   readonly others?: () => Promise<readonly GuestSpec[]>;
@@ -62,17 +71,31 @@ export async function runScenario(scenario: Scenario, hypervisor: string): Promi
     cpus: guest.cpus ?? 1,
     kernel: payloads.get(guest.payload)?.image ?? "",
     bootargs: guest.args ?? "",
+    ...(guest.memory ? { memory: guest.memory } : {}),
   }));
   const guests = [...specs, ...((await scenario.others?.()) ?? [])];
-  const machine = await bootTypeOne({
+  const boot = {
     machine: { ...DEFAULT_MACHINE, ...scenario.machine },
     guests,
     hypervisor,
     outDir: path.join(BUILD_DIR, "qemu-tests", scenario.name.replace(/[^\w.-]+/g, "-")),
     ...(scenario.editTree ? { editTree: scenario.editTree } : {}),
-  });
+  };
+  const machine = await (scenario.image ? bootOneFile(boot, scenario.image) : bootTypeOne(boot));
   const names = guests.map((guest) => guest.name);
   await watch(scenario, machine, new Transcript(machine.console, names));
+}
+
+/** `hypervisor` must be the flat Image. */
+async function bootOneFile(
+  options: BootImageOptions & { readonly outDir: string },
+  form: "elf" | "flat",
+): Promise<RunningMachine> {
+  const boot = await composeBoot(options);
+  const parts = await (form === "elf" ? elfImage : flatImage)(boot, options.hypervisor);
+  const file = path.join(options.outDir, "system.img");
+  await writeFile(file, Buffer.concat(parts));
+  return launch([...machineArgs(options.machine), "-kernel", file]);
 }
 
 /** The same payload in S-mode under OpenSBI, without TypeOne: shows whether a payload itself is right. */

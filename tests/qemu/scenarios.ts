@@ -66,6 +66,18 @@ export const REBOOTS = 4;
 const functional: readonly Scenario[] = [
   { name: "hello", guests: [{ payload: "hello" }], machine: { harts: 1 } },
   { name: "hello under the flat Image", guests: [{ payload: "hello" }], flat: true },
+  {
+    name: "one ELF with two guests in it",
+    guests: [{ payload: "hello" }, { payload: "smp", cpus: 2, memory: "dynamic" }],
+    flat: true,
+    image: "elf",
+  },
+  {
+    name: "one flat Image with two guests in it",
+    guests: [{ payload: "hello" }, { payload: "smp", cpus: 2, memory: "dynamic" }],
+    flat: true,
+    image: "flat",
+  },
   { name: "sbi", guests: [{ payload: "sbi", cpus: 2 }] },
   { name: "timer with Sstc", guests: [{ payload: "timer" }] },
   { name: "timer by SBI", guests: [{ payload: "timer" }], machine: { sstc: "off" } },

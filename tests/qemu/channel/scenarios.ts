@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every scenario that goes over the management channel.
+import { endScenarios } from "./ends.ts";
 import type { ChannelScenario } from "./scenario.ts";
 import { uartScenarios } from "./uart.ts";
+import { vcpuScenarios } from "./vcpus.ts";
 
-export const channelScenarios: readonly ChannelScenario[] = [...uartScenarios];
+export const channelScenarios: readonly ChannelScenario[] = [...uartScenarios, ...endScenarios, ...vcpuScenarios];
