@@ -96,6 +96,13 @@ const STEPS = [
     counts: printedCounts,
   },
   {
+    name: "user",
+    title: "typeone as a person uses it, in terminals; the README's tour",
+    live: true,
+    command: tsx("tests/user/run.ts"),
+    counts: printedCounts,
+  },
+  {
     name: "soak",
     title: "guests come and go, toolstacks die, for a minute; every counter is what it was",
     command: tsx("tests/soak/run.ts", "short"),

@@ -18,7 +18,7 @@ const SENDING: readonly Moment[] = [
 ];
 const MAKING: readonly Moment[] = [
   { name: "as the create is sent", sign: /create the guest/ },
-  { name: "after the answer", sign: /victim: started/ },
+  { name: "after the answer", sign: /: started/ },
 ];
 
 type Counters = Readonly<Record<string, number>>;
@@ -35,22 +35,30 @@ function killProcess(pid: number): void {
   process.kill(pid, "SIGKILL");
 }
 
+let victims = 0;
+
+/** Each has a name of its own: the history of a name is kept when its guest is gone. */
+function victimOf({ box }: World): { readonly name: string; readonly file: string } {
+  const name = `victim${++victims}`;
+  return { name, file: box.file(`${name}.yaml`, guestYaml(name)) };
+}
+
 /** If the guest is there it must be whole; it is destroyed, and everything that it took must be back. */
-async function settle(world: World, before: Counters, moment: string): Promise<"whole" | "absent"> {
+async function settle(world: World, victim: string, before: Counters): Promise<"whole" | "absent"> {
   const { box } = world;
-  const state = await world.state("victim");
+  const state = await world.state(victim);
   if (state !== "gone") {
     await box.until(
-      `the guest that was made ${moment} is whole`,
-      () => world.log("victim"),
-      (text) => text.includes("TYPEONE-GUEST-UP victim"),
+      `${victim} is whole`,
+      () => world.log(victim),
+      (text) => text.includes(`TYPEONE-GUEST-UP ${victim}`),
       BOOT_MS,
     );
-    assert.equal(await world.state("victim"), "running");
-    await box.ok("destroy victim --yes");
+    assert.equal(await world.state(victim), "running");
+    await box.ok(["destroy", victim, "--yes"]);
   }
   await box.until(
-    `everything is back after a death ${moment}`,
+    `everything that ${victim} had is back`,
     () => counters(world),
     (now) => same(now, before),
     30_000,
@@ -62,14 +70,15 @@ async function settle(world: World, before: Counters, moment: string): Promise<"
 async function killAt(world: World, moment: Moment, before: Counters): Promise<void> {
   const { box } = world;
   const facts = await world.facts();
-  const pty = box.terminal(["create", box.file("victim.yaml", guestYaml("victim"))]);
+  const { name, file } = victimOf(world);
+  const pty = box.terminal(["create", file]);
   await pty.expect(moment.sign, 60_000);
   killProcess(facts.daemonPid);
   const code = await pty.exited;
   assert.ok(code === 5 || (code === 0 && MAKING.includes(moment)), `create ended with ${code}\n${pty.text}`);
   assert.doesNotMatch(pty.text, /defect|^\s+at /m);
   await adopted(world, facts);
-  const end = await settle(world, before, moment.name);
+  const end = await settle(world, name, before);
   if (!MAKING.includes(moment)) assert.equal(end, "absent", `a guest came of an upload that was cut ${moment.name}`);
   if (moment.name === "after the answer") assert.equal(end, "whole", "the answer came, and the guest is not there");
 }
@@ -121,18 +130,18 @@ const commandDies: Case = {
     const { box } = world;
     const facts = await world.host();
     const before = await counters(world);
-    const file = box.file("victim.yaml", guestYaml("victim"));
+    const { name, file } = victimOf(world);
     const pty = box.terminal(["create", file]);
     await pty.expect(/\b[3-9]\d%/, 60_000);
     await pty.kill();
-    assert.equal(await settle(world, before, "of the command"), "absent");
+    assert.equal(await settle(world, name, before), "absent");
     assert.equal((await world.facts()).daemonPid, facts.daemonPid);
     // Ctrl-C says so, and does the same.
     const asked = box.terminal(["create", file]);
     await asked.expect(/\b[3-9]\d%/, 60_000);
     asked.type("\u0003");
     assert.equal(await asked.exited, 130);
-    assert.equal(await settle(world, before, "by Ctrl-C"), "absent");
+    assert.equal(await settle(world, name, before), "absent");
   },
 };
 

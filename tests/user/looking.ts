@@ -71,7 +71,7 @@ const codes: Case = {
       ["resume alpha", 4],
       ["start alpha", 4],
       ["create --kernel debian --name alpha --memory 64", 4],
-      ["create --kernel debian --name huge --memory 4096", 4],
+      ["create --kernel debian --name large --memory 950", 4],
       ["create", 2],
       ["top -d nothing -b", 2],
     ];

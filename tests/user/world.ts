@@ -2,7 +2,8 @@
 // What the cases share: one host with a Debian guest, alpha, that most of them work on, and how a person works with it.
 // A case that broke the host costs the next one a new start, nothing more.
 import assert from "node:assert/strict";
-import { GUEST_UP } from "@typeone/host";
+import path from "node:path";
+import { GUEST_UP, REPO_ROOT } from "@typeone/host";
 import type { Pty } from "../../packages/cli/src/testing/pty.ts";
 import { Sandbox } from "./sandbox.ts";
 
@@ -71,7 +72,9 @@ export class World {
   async #restart(): Promise<void> {
     await this.box.run("stop --yes");
     const file = this.box.file("host.yaml", HOST);
-    await this.box.ok(["run", file, "--detach", "--hypervisor", this.hypervisor]);
+    // As a person writes it: relative to where typeone is called.
+    const hypervisor = path.relative(REPO_ROOT, this.hypervisor);
+    await this.box.ok(["run", file, "--detach", "--hypervisor", hypervisor]);
     await this.prompt("alpha");
   }
 
