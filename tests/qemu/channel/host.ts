@@ -244,8 +244,8 @@ export async function refusedWith(code: string, call: Promise<unknown>): Promise
 }
 
 /** Throws `what` and what was found, unless it holds. */
-export function expect(holds: boolean, what: string, found?: unknown): void {
-  if (holds) return;
+export function expect(holds: unknown, what: string, found?: unknown): void {
+  if (holds === true) return;
   const seen = JSON.stringify(found, (_, part: unknown) => (typeof part === "bigint" ? Number(part) : part));
   throw new Error(found === undefined ? what : `${what}; found ${seen}`);
 }
