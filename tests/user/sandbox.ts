@@ -122,11 +122,13 @@ export class Sandbox {
   async until<T>(what: string, look: () => Promise<T>, done: (value: T) => boolean, limitMs = 60_000): Promise<T> {
     const deadline = Date.now() + limitMs;
     for (;;) {
+      const start = Date.now();
       const value = await look();
       if (done(value)) return value;
       if (Date.now() > deadline)
         throw new Error(`${what}: not within ${limitMs / 1000} s; last seen: ${JSON.stringify(value).slice(-800)}`);
-      await sleep(50);
+      // A command takes a hart's worth of time; what is waited for needs some too.
+      await sleep(Math.max(50, Date.now() - start));
     }
   }
 
