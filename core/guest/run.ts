@@ -14,7 +14,7 @@ import {
 import * as hw from "../hw";
 import { Hart, thisHart } from "../host/hart";
 import { machineStopped } from "../host/panic";
-import { KIND_WORKER, STATE_STOPPED } from "../sched/entity";
+import { KIND_WORKER, STATE_BLOCKED, STATE_STOPPED } from "../sched/entity";
 import { mustMove } from "../sched/harts";
 import { needsReschedule, schedNext, schedStop, schedWake } from "../sched/sched";
 import { Worker, workerRun } from "../sched/worker";
@@ -72,15 +72,19 @@ function choose(hart: Hart): usize {
       if (hart.loaded) leaveHart(changetype<Vcpu>(hart.loaded), hart);
       if (!needsReschedule()) return 0;
     } else if (entity.kind == KIND_WORKER) {
-      if (hart.loaded && changetype<Vcpu>(hart.loaded).state == STATE_STOPPED) {
-        // Somebody may wait for it to be off, perhaps this very worker.
-        leaveHart(changetype<Vcpu>(hart.loaded), hart);
-      }
+      if (hart.loaded && rests(changetype<Vcpu>(hart.loaded))) leaveHart(changetype<Vcpu>(hart.loaded), hart);
       runWorker(changetype<Worker>(changetype<usize>(entity)), hart);
+      // A worker with much to do comes again at once: whom its hart's interrupts wake does not wait for its end.
+      pendingInterrupts(hart);
     } else if (prepare(changetype<Vcpu>(changetype<usize>(entity)), hart)) {
       return changetype<usize>(entity) | ALL_REGISTERS;
     }
   }
+}
+
+/** Stopped: somebody may wait for it to be off, perhaps this very worker. Blocked: off its hart a host timer wakes it. */
+function rests(vcpu: Vcpu): bool {
+  return vcpu.state == STATE_STOPPED || vcpu.state == STATE_BLOCKED;
 }
 
 function runWorker(worker: Worker, hart: Hart): void {

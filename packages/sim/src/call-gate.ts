@@ -203,6 +203,8 @@ export class CallGate implements HardwareView {
     this.onImport?.(name, ordinal, this.#current);
     const { interleave } = this.#machine.options;
     if (interleave === 0 || this.locks.count > 0 || this.#depth > 3 || this.#whole > 0) return;
+    // A timer that came due on the way: its expiry may run in this trap too.
+    if (timerDue(this.#current)) return;
     if (!this.#machine.random.chance(interleave)) return;
     this.#stepOther();
   }
