@@ -57,32 +57,40 @@ const PHASE_NONE: u32 = 0;
 const PHASE_CLEAR: u32 = 1;
 const PHASE_LOAD: u32 = 2;
 
+// @lock none: the worker's own. The guest that had the last step.
+let turn: u32 = 0;
+
 /** Boot: makes the worker. */
 export function lifecycleInit(made: Worker): void {
   lifecycleWorker(made);
   workerInit(made, changetype<u32>(lifecycleStep.index), 0, PRIORITY);
 }
 
-/** One bounded step for each guest of which something is wanted. Answers 1 while there is more to do at once. */
+/** A bounded step for one guest of which something is wanted, in turn. Answers 1 while there is more to do at once. */
 function lifecycleStep(argument: usize): u32 {
-  let more: u32 = 0;
   for (let i: u32 = 0; i < guestCount(); i++) {
-    const guest = guestByIndex(i);
+    turn = turn + 1 < guestCount() ? turn + 1 : 0;
+    const guest = guestByIndex(turn);
     if (guest.wanted == WANT_NOTHING) continue;
     thisHart().workingFor = changetype<usize>(guest);
-    if (allOff(guest)) more |= advance(guest, guest.wanted);
+    if (allOff(guest) && advance(guest, guest.wanted) != 0) return 1;
   }
-  return more;
+  return 0;
 }
 
-/** Whether no vCPU of the guest is on a hart or in a queue. Those that wait somewhere are taken out. */
+/**
+ * Whether no vCPU of the guest is on a hart or in a queue. Those that wait somewhere are taken out. With the lock held
+ * all the while: else one that is still to be looked at could start one that was.
+ */
 function allOff(guest: Guest): bool {
   let off = true;
+  acquire(guest.lock);
   for (let i: u32 = 0; i < guest.vcpuCount; i++) {
     const vcpu = vcpuAt(guest, i);
     if (vcpu.state != STATE_STOPPED && residence(vcpu) == 0) schedStop(vcpu);
     if (vcpu.state != STATE_STOPPED || residence(vcpu) != 0) off = false;
   }
+  release(guest.lock);
   return off;
 }
 
@@ -127,6 +135,7 @@ function clearStep(guest: Guest, wanted: u32): u32 {
   if (guest.progress >= guest.ramSize) {
     guest.phase = PHASE_NONE;
     guest.dirty = 0;
+    guest.first = 0;
   }
   return 1;
 }
@@ -141,6 +150,7 @@ function show(guest: Guest, state: u32): void {
 function makeFresh(guest: Guest): u32 {
   acquire(guest.lock);
   if (guest.startedAt != 0) guest.restarts += 1;
+  guest.politeKey = 0;
   irqchipReset(guest);
   busReset(guest);
   if (guest.wanted == WANT_RESTART) guest.wanted = WANT_START;
@@ -210,6 +220,7 @@ function bringMemory(guest: Guest): bool {
 function dissolve(guest: Guest, wanted: u32): u32 {
   unmapStage2(guest);
   giveGuestMemory(guest);
+  guest.first = 0;
   guest.vmidGeneration = 0;
   busStop(guest);
   timerCancel(changetype<Timer>(guest.politeTimer));

@@ -19,7 +19,7 @@ import { STATE_STOPPED } from "../sched/entity";
 import { Worker, workerWake } from "../sched/worker";
 import { Description, END_DESTROY, END_RESTART } from "./description";
 import { postEvent } from "./events";
-import { Guest, GUEST_CREATED, GUEST_EMPTY, GUEST_PAUSED, GUEST_RUNNING, GUEST_SHUTDOWN } from "./guest";
+import { Guest, GUEST_CRASHED, GUEST_CREATED, GUEST_EMPTY, GUEST_PAUSED, GUEST_RUNNING, GUEST_SHUTDOWN } from "./guest";
 import { changeState } from "./state";
 import { HSM_STARTED, HSM_SUSPENDED, REQUEST_LEAVE, Vcpu } from "./vcpu";
 
@@ -118,17 +118,33 @@ export function guestCrashed(guest: Guest): i32 {
   return end(guest, changetype<Description>(guest.description).onCrash, WANT_CRASHED);
 }
 
-/** The hypervisor went wrong while it worked for the guest: it stays down, whatever its description says. */
+/**
+ * The hypervisor went wrong while it worked for the guest: it stays down, whatever its description says. If that was on
+ * its way down already, it is left as it is until somebody asks for something: else it might go wrong without end.
+ */
 export function guestFailed(guest: Guest): i32 {
-  return ask(guest, WANT_CRASHED);
+  acquire(guest.lock);
+  const givenUp = guest.wanted >= WANT_CRASHED;
+  if (givenUp) {
+    guest.wanted = WANT_NOTHING;
+    changeState(guest, GUEST_CRASHED);
+  }
+  release(guest.lock);
+  return givenUp ? <i32>Status.Ok : ask(guest, WANT_CRASHED);
 }
 
 function end(guest: Guest, policy: u32, otherwise: u32): i32 {
   if (policy == END_DESTROY) return ask(guest, WANT_DESTROY);
   if (policy != END_RESTART) return ask(guest, otherwise);
-  if (mayRestart(guest)) return ask(guest, WANT_RESTART);
-  const status = ask(guest, otherwise);
-  if (status == Status.Ok) tellLimit(guest);
+  acquire(guest.lock);
+  // Two vCPUs may end it at once: that is one end.
+  const restarts = guest.wanted >= WANT_RESTART || mayRestart(guest);
+  const status = want(guest, restarts ? WANT_RESTART : otherwise);
+  release(guest.lock);
+  if (status == Status.Ok) {
+    workerWake(changetype<Worker>(worker));
+    if (!restarts) tellLimit(guest);
+  }
   return status;
 }
 
@@ -141,7 +157,7 @@ function tellLimit(guest: Guest): void {
   print(" times without a quiet minute (typeone,restart-limit)\n");
 }
 
-/** Counts a restart; false when it is one too many without a quiet minute in between. */
+/** The lock is held. Counts a restart; false when it is one too many without a quiet minute in between. */
 function mayRestart(guest: Guest): bool {
   const limit = changetype<Description>(guest.description).restartLimit;
   if (now() - guest.startedAt > QUIET_SECONDS * ticksPerSecond()) guest.quickRestarts = 0;
@@ -160,16 +176,21 @@ export function restartsLeft(guest: Guest): u32 {
 /** NotFound: there is no guest. Busy: something of higher rank is under way. */
 function ask(guest: Guest, wanted: u32): i32 {
   acquire(guest.lock);
-  let status: i32 = Status.Ok;
-  if (guest.state == GUEST_EMPTY) status = Status.NotFound;
-  else if (guest.wanted > wanted) status = Status.Busy;
-  else if (guest.wanted != wanted) {
-    guest.wanted = wanted;
-    for (let i: u32 = 0; i < guest.vcpuCount; i++) callOff(vcpuAt(guest, i));
-  }
+  const status = want(guest, wanted);
   release(guest.lock);
   if (status == Status.Ok) workerWake(changetype<Worker>(worker));
   return status;
+}
+
+/** The lock is held. Invalid: what does not run cannot pause; by now it may not run any more. */
+function want(guest: Guest, wanted: u32): i32 {
+  if (guest.state == GUEST_EMPTY) return Status.NotFound;
+  if (guest.wanted > wanted) return Status.Busy;
+  if (wanted == WANT_PAUSE && guest.state != GUEST_RUNNING) return Status.Invalid;
+  if (guest.wanted == wanted) return Status.Ok;
+  guest.wanted = wanted;
+  for (let i: u32 = 0; i < guest.vcpuCount; i++) callOff(vcpuAt(guest, i));
+  return Status.Ok;
 }
 
 /** Tells the vCPU to leave its hart. The one that runs here now does so on its way out of this exit. */

@@ -44,11 +44,11 @@ function askPolitely(guest: Guest, key: u32): i32 {
     guest.politeKey = key;
     press(guest, KEY_SYNC);
     press(guest, KEY_READ_ONLY);
+    // With the lock held: a guest that goes cancels it afterwards.
+    timerArm(changetype<Timer>(guest.politeTimer), thisHart().index, now() + SECONDS * ticksPerSecond());
   }
   release(guest.lock);
-  if (status != Status.Ok) return status;
-  timerArm(changetype<Timer>(guest.politeTimer), thisHart().index, now() + SECONDS * ticksPerSecond());
-  return Status.Ok;
+  return status;
 }
 
 function press(guest: Guest, key: u32): void {

@@ -35,9 +35,11 @@ export function resumeVcpu(vcpu: Vcpu): i32 {
   else {
     vcpu.paused = 0;
     const started = vcpu.hsm == HSM_STARTED || vcpu.hsm == HSM_SUSPENDED;
-    // What the guest as a whole is asked for goes on: then it leaves again at once, or stays off.
-    if (guest.wanted == 0) hw.atomicAnd(changetype<usize>(vcpu) + offsetof<Vcpu>("requests"), ~REQUEST_LEAVE);
-    if (started && guest.state == GUEST_RUNNING) schedStart(vcpu);
+    // What the guest as a whole is asked for goes on without it: it may count on the vCPU to stay off.
+    if (guest.wanted == 0) {
+      hw.atomicAnd(changetype<usize>(vcpu) + offsetof<Vcpu>("requests"), ~REQUEST_LEAVE);
+      if (started && guest.state == GUEST_RUNNING) schedStart(vcpu);
+    }
   }
   release(guest.lock);
   return status;
