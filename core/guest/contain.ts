@@ -22,7 +22,8 @@ export function contain(hart: Hart): void {
   printAbandon();
   const failed = changetype<Guest>(guest);
   const reason = isFailedCheck(hart) ? CRASH_CHECK_FAILED : CRASH_HYPERVISOR_FAULT;
-  recordCrash(failed, hart.loaded, reason, hart.faultCause);
+  // What a worker's hart has loaded is whoever ran there before.
+  recordCrash(failed, inWorker ? 0 : hart.loaded, reason, hart.faultCause);
   const record = changetype<CrashRecord>(failed.crash);
   record.hypervisorPc = hart.faultPc;
   record.hypervisorValue = hart.faultValue;

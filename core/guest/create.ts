@@ -30,12 +30,10 @@ import { politeInit } from "./polite";
 import { refuse } from "./refusal";
 import { descriptionTree, DESCRIPTION_TREE, haveTables, slotsUsedUp, takeSlot } from "./slot";
 import { changeState } from "./state";
-import { guestByName } from "./table";
+import { guestByName, nameByte } from "./table";
 import { HSM_STOPPED, Vcpu } from "./vcpu";
 
 const MICROSECONDS: u64 = 1_000_000;
-const AT_SIGN: u32 = 0x40;
-const DASH: u32 = 0x2d;
 
 /** What a toolstack asks for: blobs by number, 0 where there is none. */
 @unmanaged
@@ -159,11 +157,8 @@ function furnish(guest: Guest, draft: Description): i32 {
 /** The slot's records as a new guest finds them. */
 function clearRecords(guest: Guest, description: Description): void {
   memory.fill(guest.name, 0, NAME_LENGTH);
-  for (let i: u32 = 0; i < description.nameLength; i++) {
-    const byte = load<u8>(description.name + i);
-    // A node's unit address tells it from its neighbours; file names and command lines have other ideas of `@`.
-    store<u8>(guest.name + i, byte == AT_SIGN ? <u8>DASH : byte);
-  }
+  for (let i: u32 = 0; i < description.nameLength; i++)
+    store<u8>(guest.name + i, nameByte(load<u8>(description.name + i)));
   memory.fill(guest.crash, 0, CRASH_BYTES);
   memory.fill(guest.lastVcpu, 0, MAX_HARTS);
   guest.vcpuCount = description.maxCpus;

@@ -4,6 +4,9 @@
 import { MAX_GUESTS } from "../limits";
 import { Guest, GUEST_EMPTY } from "./guest";
 
+const AT_SIGN: u8 = 0x40;
+const DASH: u8 = 0x2d;
+
 const slots: usize = memory.data(256, 8);
 let count: u32 = 0;
 
@@ -34,6 +37,11 @@ export function guestByHandle(id: u32, generation: u32): Guest {
   return guest;
 }
 
+/** A node's unit address tells it from its neighbours; file names and command lines have other ideas of `@`. */
+export function nameByte(byte: u8): u8 {
+  return byte == AT_SIGN ? DASH : byte;
+}
+
 /** The guest of that NUL-terminated or `length`-byte name, a null pointer if there is none. */
 export function guestByName(name: usize, length: u32): Guest {
   for (let i: u32 = 0; i < count; i++) {
@@ -45,6 +53,6 @@ export function guestByName(name: usize, length: u32): Guest {
 
 function sameName(own: usize, name: usize, length: u32): bool {
   for (let i: u32 = 0; i < length; i++)
-    if (load<u8>(own + i) == 0 || load<u8>(own + i) != load<u8>(name + i)) return false;
+    if (load<u8>(own + i) == 0 || load<u8>(own + i) != nameByte(load<u8>(name + i))) return false;
   return load<u8>(own + length) == 0;
 }

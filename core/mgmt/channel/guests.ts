@@ -27,6 +27,7 @@ import {
 import { readGuest } from "../../guest/memory";
 import { guestByHandle, guestByIndex, guestCount } from "../../guest/table";
 import { HSM_STOPPED, Vcpu } from "../../guest/vcpu";
+import { acquire, release } from "../../lib/lock";
 import { Status } from "../../lib/status";
 import { WIRE_MAX_BODY } from "../wire";
 import {
@@ -120,10 +121,12 @@ export function readMemory(body: usize): i32 {
   const guest = guestByHandle(ask.guest, ask.generation);
   if (changetype<usize>(guest) == 0) return Status.NotFound;
   if (ask.length > WIRE_MAX_BODY) return Status.Range;
-  if ((guest.state != GUEST_RUNNING && guest.state != GUEST_PAUSED) || guest.rangeCount == 0)
-    return refuse(Status.Invalid, "it has memory to look at only while it runs or is paused");
-  if (readGuest(guest, answerEnd(), ask.gpa, ask.length) != Status.Ok)
-    return refuse(Status.Range, "that is not all in the guest's RAM");
+  acquire(guest.lock);
+  const stays = (guest.state == GUEST_RUNNING || guest.state == GUEST_PAUSED) && guest.wanted <= WANT_PAUSE;
+  const status: i32 = stays ? readGuest(guest, answerEnd(), ask.gpa, ask.length) : Status.Invalid;
+  release(guest.lock);
+  if (!stays) return refuse(status, "it has memory to look at only while it runs or is paused");
+  if (status != Status.Ok) return refuse(status, "that is not all in the guest's RAM");
   addBytes(ask.length);
   return Status.Ok;
 }
