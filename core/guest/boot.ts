@@ -4,8 +4,7 @@
 import { fdtChild, fdtCompatible, fdtFind, fdtSibling } from "../fdt/read";
 import { print } from "../lib/print";
 import { Status } from "../lib/status";
-import { createdGuest, createFromNode, isDescribedAs, printDraftName } from "./create";
-import { guestStart } from "./lifecycle";
+import { createFromNode, isDescribedAs, printDraftName } from "./create";
 import { refusalWords, refuse } from "./refusal";
 import { guestCount } from "./table";
 
@@ -30,13 +29,9 @@ function nextDomain(tree: usize, node: usize): usize {
   return at;
 }
 
-/** `fresh`: 1 at boot, when preloaded modules lie in place; later others may have had that memory. */
 function startFromNode(node: usize, fresh: u32): i32 {
-  const status = createFromNode(hostTree, node);
-  if (status == Status.Ok) {
-    createdGuest().first = fresh;
-    return guestStart(createdGuest());
-  }
+  const status = createFromNode(hostTree, node, fresh);
+  if (status == Status.Ok) return status;
   print("guest ");
   printDraftName();
   print(" cannot be created: ");

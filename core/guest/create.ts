@@ -22,7 +22,7 @@ import { clearDescription, describeGuest, DESCRIPTION_BYTES } from "./describe";
 import { Description } from "./description";
 import { postEvent } from "./events";
 import { Guest, GUEST_CREATED, GUEST_EMPTY } from "./guest";
-import { vcpuAt } from "./lifecycle";
+import { guestStart, vcpuAt } from "./lifecycle";
 import { layOut } from "./load";
 import { giveGuestMemory, mapGuestMemory, takeGuestMemory } from "./memory";
 import { giveModules, holdModule } from "./modules";
@@ -42,6 +42,8 @@ export class CreateRequest {
   kernel: u32 = 0;
   ramdisk: u32 = 0;
   tree: u32 = 0;
+  /** The answer: the guest that was made. */
+  made: Guest = changetype<Guest>(0);
 }
 
 // @lock creation: guards creation, the slots and the arena.
@@ -49,20 +51,27 @@ const lock: usize = memory.data(LOCK_SIZE, 8);
 const draft: usize = memory.data(<i32>DESCRIPTION_BYTES, 8);
 /** The tree that was sent, until its guest has a slot. */
 const sent: usize = memory.data(<i32>DESCRIPTION_TREE, 8);
-/** The guest that the last creation made. */
-let created: usize = 0;
+/** The guest that the last creation made, for its caller as long as that has the lock. */
+let created: Guest = changetype<Guest>(0);
 
 /** Boot. */
 export function creationInit(): void {
   lockInit(changetype<Lock>(lock), RANK_CREATION);
 }
 
-/** Makes the guest that a node of a checked tree describes. The tree stays where it is as long as the guest lives. */
-export function createFromNode(tree: usize, node: usize): i32 {
+/**
+ * Makes and starts the guest that a node of a checked tree describes. The tree stays where it is as long as the guest
+ * lives. `fresh`: 1 at boot, when preloaded modules lie in place; later others may have had that memory.
+ */
+export function createFromNode(tree: usize, node: usize, fresh: u32): i32 {
   acquire(changetype<Lock>(lock));
   const description = clearDescription(draft);
   let status = describeGuest(tree, node, description);
   if (status == Status.Ok) status = createGuest(description);
+  if (status == Status.Ok) {
+    created.first = fresh;
+    status = guestStart(created);
+  }
   release(changetype<Lock>(lock));
   return status;
 }
@@ -92,14 +101,10 @@ export function createFromBlobs(request: CreateRequest): i32 {
   if (status == Status.Ok) status = holdModules(request, description);
   if (status == Status.Ok) status = describeGuest(sent, fdtRoot(sent), description);
   if (status == Status.Ok) status = createGuest(description);
-  if (status != Status.Ok) giveModules(description);
+  if (status == Status.Ok) request.made = created;
+  else giveModules(description);
   release(changetype<Lock>(lock));
   return status;
-}
-
-/** The guest that the last successful creation made, null if the last one failed. */
-export function createdGuest(): Guest {
-  return changetype<Guest>(created);
 }
 
 /** Copies the description into linear memory before anything in it is looked at. */
@@ -122,7 +127,6 @@ function holdModules(request: CreateRequest, description: Description): i32 {
 }
 
 function createGuest(draft: Description): i32 {
-  created = 0;
   if (changetype<usize>(guestByName(draft.name, draft.nameLength)))
     return refuse(WIRE_EXISTS, "there is a guest of that name already");
   const guest = takeSlot(draft.maxCpus);
@@ -138,7 +142,7 @@ function createGuest(draft: Description): i32 {
   changeState(guest, GUEST_CREATED);
   postEvent(WIRE_EVENT_CREATED, guest, GUEST_CREATED, GUEST_EMPTY);
   release(guest.lock);
-  created = changetype<usize>(guest);
+  created = guest;
   return Status.Ok;
 }
 
@@ -173,7 +177,7 @@ function clearRecords(guest: Guest, description: Description): void {
   guest.progress = 0;
   guest.phase = 0;
   guest.startedAt = 0;
-  guest.dirty = 0;
+  guest.dirty = description.kernel.preloaded | description.ramdisk.preloaded;
   guest.first = 1;
   guest.politeKey = 0;
   for (let i: u32 = 0; i < guest.vcpuCount; i++) makeVcpu(guest, i, description);
@@ -228,7 +232,7 @@ function setScheduling(vcpu: Vcpu, description: Description): void {
 }
 
 function ticksOf(microseconds: u64): u64 {
-  return microseconds > 1 << 40 ? u64.MAX_VALUE : (microseconds * ticksPerSecond()) / MICROSECONDS;
+  return microseconds > 1 << 33 ? u64.MAX_VALUE : (microseconds * ticksPerSecond()) / MICROSECONDS;
 }
 
 function addVcpus(guest: Guest): i32 {

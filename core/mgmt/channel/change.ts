@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What changes something: guests come, change and go; vCPUs; the machine's end; tracing. Each is only begun here, and the
 // event stream tells when it is done. Called in the channel's worker, once per request however often its frame comes.
-import { createdGuest, createFromBlobs, CreateRequest } from "../../guest/create";
+import { createFromBlobs, CreateRequest } from "../../guest/create";
 import * as life from "../../guest/lifecycle";
 import { refusalWords } from "../../guest/refusal";
 import { guestByHandle } from "../../guest/table";
@@ -52,7 +52,7 @@ export function createGuest(body: usize): i32 {
   const at = addRecord(WIRE_CREATED_SIZE);
   const answer = changetype<WireCreated>(at);
   if (status == Status.Ok) {
-    const guest = createdGuest();
+    const guest = wanted.made;
     answer.guest = guest.id;
     answer.generation = guest.generation;
     if (ask.start) life.guestStart(guest);

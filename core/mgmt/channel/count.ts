@@ -27,7 +27,9 @@ export function linesRaised(): u32 {
     const guest = guestByIndex(i);
     for (let j: u32 = 0; j < guest.regionCount; j++) {
       const region = regionAt(guest, j);
-      if (region.irq != 0) count += changetype<Device>(region.device).driven;
+      // A guest may be in the making there at this moment.
+      const device = region.device;
+      if (device && region.irq != 0) count += changetype<Device>(device).driven;
     }
   }
   return count;
