@@ -2,13 +2,18 @@
 // Reading configuration files for verbs: problems to standard error in the words of packages/config, errors as a failure.
 import { access } from "node:fs/promises";
 import path from "node:path";
-import type { Guest, Problem, System } from "@typeone/config";
+import type { Guest, LoadOptions, Problem, System } from "@typeone/config";
 import type { Context } from "./context.ts";
 import { CliError } from "./errors.ts";
-import { EXIT } from "./exit-codes.ts";
+import { EXIT, type ExitCode } from "./exit-codes.ts";
 
 /** Prints what was found; throws if something keeps it from being used. */
-export async function tellProblems(context: Context, problems: readonly Problem[], what: string): Promise<void> {
+export async function tellProblems(
+  context: Context,
+  problems: readonly Problem[],
+  what: string,
+  code: ExitCode = EXIT.failed,
+): Promise<void> {
   const { formatProblem } = await import("@typeone/config");
   const color = context.errorStyle.isColorSupported ? "always" : "never";
   for (const problem of problems) context.stderr.write(`${formatProblem(problem, { color })}\n`);
@@ -16,7 +21,7 @@ export async function tellProblems(context: Context, problems: readonly Problem[
   if (errors.length === 0) return;
   const missing = errors.some(({ path, message }) => path === "" && message === "there is no such file");
   const count = errors.length === 1 ? "an error" : `${errors.length} errors`;
-  throw new CliError(missing ? EXIT.notFound : EXIT.failed, `${what} has ${count}; nothing was done`);
+  throw new CliError(missing ? EXIT.notFound : code, `${what} has ${count}; nothing was done`);
 }
 
 /** The file that was named, or the one that is found here under its usual name. */
@@ -45,10 +50,18 @@ export async function readSystem(context: Context, file: string): Promise<System
   return system as System;
 }
 
-export async function readGuest(context: Context, file: string, name?: string): Promise<Guest> {
+/** What a guest that comes to a host that runs is checked against. */
+export type RunningHost = NonNullable<LoadOptions["running"]>;
+
+export async function readGuest(
+  context: Context,
+  wanted: { readonly file: string; readonly name: string | undefined },
+  running?: RunningHost,
+): Promise<Guest> {
   const { loadGuest } = await import("@typeone/config");
+  const { file, name } = wanted;
   const full = path.resolve(context.cwd, file);
-  const { guest, problems } = await loadGuest(full, name);
+  const { guest, problems } = await loadGuest(full, name, running ? { running } : {});
   // In words of the command line, which is where it is to be said.
   const shown = named(problems, full, file).map((problem) =>
     problem.fix === "say which" ? { ...problem, fix: "name one of them behind the file" } : problem,

@@ -21,6 +21,8 @@ export interface LoadOptions {
   readonly modules?: Readonly<Record<string, string>>;
   /** "files" (default) also looks at kernels and ramdisks; "none" leaves the disk alone. */
   readonly look?: "files" | "none";
+  /** The host that runs already: guests are for it, one at a time, whatever host the file describes. */
+  readonly running?: Pick<Host, "harts" | "memoryBytes">;
 }
 
 export interface LoadedSystem {
@@ -138,15 +140,17 @@ async function checkSource(source: Source, options: LoadOptions): Promise<{ syst
   const folder = path.dirname(path.resolve(source.file));
   // What is sound is checked further even if something beside it is not: all problems at once.
   const { host, guests } = parsed.success ? allParts(parsed.data) : soundParts(whole);
-  const resolved = host && toHost(host);
+  const described = host && toHost(host);
+  const fallback = toHost(hostSchema.parse({}));
+  const resolved = options.running ? { ...(described ?? fallback), ...options.running } : described;
   const entries = guests.map(({ settings, index }): Entry => ({
     guest: toGuest(settings, folder, resolved),
     path: ["guests", index],
     settings,
   }));
   const look = options.look ?? "files";
-  problems.push(...(await checkSystem({ host: resolved, entries, data: guestsIn(whole), reporter, look })));
-  const fallback = toHost(hostSchema.parse({}));
+  const together = options.running ? "one at a time" : "all";
+  problems.push(...(await checkSystem({ host: resolved, entries, data: guestsIn(whole), reporter, look, together })));
   return { system: systemOf(source.file, resolved ?? fallback, entries), problems };
 }
 

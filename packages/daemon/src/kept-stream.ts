@@ -2,7 +2,7 @@
 // A stream of the hypervisor (a console, its log) as kept on disk: files of a bounded size, oldest dropped, and where in
 // the stream they stand, so that after a kill nothing is kept twice or left out. Position = base + size of the newest
 // file; the base is in a file beside it and changes only when a new file begins or the stream jumps.
-import { appendFileSync, existsSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 
 export interface KeepOptions {
   readonly fileBytes: number;
@@ -30,6 +30,14 @@ export class KeptStream {
     } catch {
       // A stream that nothing is kept of.
     }
+  }
+
+  /** The stream is `key` from now on: what is kept of another one goes. */
+  begin(key: string): void {
+    if (key === this.#key) return;
+    for (let turn = 0; turn < this.#options.files; turn++) rmSync(this.#name(turn), { force: true });
+    rmSync(`${this.#file}.at`, { force: true });
+    [this.#key, this.#base, this.#size] = ["", 0, 0];
   }
 
   /** Where the stream `key` goes on; undefined when nothing of it is kept. */

@@ -130,6 +130,7 @@ export class Recorder {
     what: { readonly stream: number; readonly index?: number; readonly generation?: number; readonly key: string },
   ): Promise<void> {
     const { stream, key, ...which } = what;
+    kept.begin(key);
     const position = kept.position(key);
     const options = { ...which, signal, ...(position === undefined ? {} : { position }) };
     for await (const chunk of follow(client, stream, options)) {

@@ -55,6 +55,9 @@ export async function startHost(options: StartOptions): Promise<HostClient> {
   const plan = await makePlan(paths, options);
   await unserved(paths);
   await Promise.all([paths.state, paths.ended].map((file) => rm(file, { force: true })));
+  // What guests of a former host of this name said is no part of this one.
+  await rm(paths.consoles, { recursive: true, force: true });
+  await makeRunDir(paths);
   await writeJsonFile(paths.plan, plan);
   return inStep(progress, `start host ${paths.name}`, async (step) => {
     const timeoutMs = options.timeoutMs ?? START_MS;

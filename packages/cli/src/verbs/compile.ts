@@ -48,7 +48,8 @@ export default defineVerb({
       throw usageError(`${output}: is it to be source or a blob?`, "let it end with .dts or .dtb, or add --format");
     const form = (args.format ?? (ending || "dts")) as Form;
     const source = await systemFile(context, file);
-    const tree = guest === undefined ? await readSystem(context, source) : await readGuest(context, source, guest);
+    const tree =
+      guest === undefined ? await readSystem(context, source) : await readGuest(context, { file: source, name: guest });
     const { serialize } = await import("@typeone/fdt");
     const text = () => ("host" in tree ? config.compileSystemDts(tree) : config.compileGuestDts(tree));
     const blob = () => ("host" in tree ? serialize(config.compileSystem(tree)) : config.compileGuest(tree));

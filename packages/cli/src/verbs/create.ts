@@ -11,7 +11,7 @@ import { usageError } from "../errors.ts";
 import { EXIT } from "../exit-codes.ts";
 import type { CreateProgress } from "../host-client.ts";
 import { printJson, remark } from "../output/print.ts";
-import { readGuest, tellProblems } from "../system-file.ts";
+import { readGuest, type RunningHost, tellProblems } from "../system-file.ts";
 import { defineVerb } from "../verb.ts";
 import { attach } from "./console.ts";
 
@@ -83,33 +83,41 @@ function settingsOfGuest(guest: Guest): Record<string, unknown> {
 }
 
 /** Checks settings as if they were a file. */
-async function guestOfSettings(context: Context, settings: Readonly<Record<string, unknown>>): Promise<Guest> {
+async function guestOfSettings(
+  context: Context,
+  settings: Readonly<Record<string, unknown>>,
+  running: RunningHost,
+): Promise<Guest> {
   const { loadGuest } = await import("@typeone/config");
   const folder = await mkdtemp(path.join(os.tmpdir(), "typeone-create-"));
   try {
     const file = path.join(folder, "guest.json");
     await writeFile(file, JSON.stringify(settings));
-    const { guest, problems } = await loadGuest(file);
-    await tellProblems(context, problems.map(aboutOptions), "the command line");
+    const { guest, problems } = await loadGuest(file, undefined, { running });
+    await tellProblems(context, problems.map(aboutOptions), "the command line", EXIT.usage);
     return guest as Guest;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-async function wantedGuest(context: Context, given: Args): Promise<Guest> {
+async function wantedGuest(context: Context, given: Args, running: RunningHost): Promise<Guest> {
   const settings = settingsOf(given, context.cwd);
   if (given.file === undefined) {
     if (given.kernel === undefined) throw usageError("say which: a configuration FILE, or --kernel and more");
-    return guestOfSettings(context, { name: path.basename(given.kernel).slice(0, 31), memory: 256, ...settings });
+    return guestOfSettings(
+      context,
+      { name: path.basename(given.kernel).slice(0, 31), memory: 256, ...settings },
+      running,
+    );
   }
-  const guest = await readGuest(context, given.file, given.guest);
+  const guest = await readGuest(context, { file: given.file, name: given.guest }, running);
   if (Object.keys(settings).length === 0) return guest;
   const base = settingsOfGuest(guest);
   // Fewer can be had by --vcpus alone, and more.
   if (settings["vcpus"] !== undefined && settings["maxVcpus"] === undefined)
     base["maxVcpus"] = Math.max(Number(settings["vcpus"]) || 0, guest.maxVcpus);
-  return guestOfSettings(context, { ...base, ...settings });
+  return guestOfSettings(context, { ...base, ...settings }, running);
 }
 
 /** Steps on standard error from what the host tells. */
@@ -154,8 +162,9 @@ export default defineVerb({
     ["create --kernel debian --name three --vcpus 2", "the project's own Debian"],
   ],
   async run(given, context) {
-    const guest = await wantedGuest(context, given);
     const client = await context.connect();
+    const { harts, memory } = await client.host();
+    const guest = await wantedGuest(context, given, { harts, memoryBytes: memory.totalBytes });
     const teller = progressTeller(context.progress);
     const start = given.start !== false;
     const created = await client

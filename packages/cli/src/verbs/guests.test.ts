@@ -231,7 +231,7 @@ describe("create", () => {
       host,
       cwd: folder,
     });
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(err).toContain("typeone create: error: --name:");
     expect(err).toContain("typeone create: error: --vcpus:");
     expect(host.calls).toEqual([]);

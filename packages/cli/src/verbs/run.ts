@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // `typeone run FILE`: starts a host from a configuration. In the foreground its terminal is this terminal, and the host
 // ends with it; with --detach it goes on by itself.
+import { existsSync } from "node:fs";
 import path from "node:path";
 import { wholeNumber } from "../args.ts";
 import type { Context } from "../context.ts";
-import { usageError } from "../errors.ts";
+import { notFound, usageError } from "../errors.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { HostClient, StartOptions } from "../host-client.ts";
 import { ESCAPE_KEY } from "../demo/keys.ts";
@@ -137,11 +138,14 @@ export default defineVerb({
     const system = await withOverrides(await readSystem(context, file), given);
     if (!given.detach && !context.stdin.isTTY && context.format === "json") throw usageError("JSON goes with --detach");
     const name = given.name ?? context.hostName;
+    const hypervisor = given.hypervisor === undefined ? undefined : path.resolve(context.cwd, given.hypervisor);
+    if (hypervisor !== undefined && !existsSync(hypervisor))
+      throw notFound(`there is no file ${given.hypervisor}`, "leave --hypervisor out to have one built");
     const client = await context.hosts.start({
       system,
       progress: context.progress,
       ...(name === undefined ? {} : { name }),
-      ...(given.hypervisor === undefined ? {} : { hypervisor: path.resolve(context.cwd, given.hypervisor) }),
+      ...(hypervisor === undefined ? {} : { hypervisor }),
     });
     if (!given.detach && context.signal.aborted) {
       await client.stop();

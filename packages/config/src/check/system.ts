@@ -24,6 +24,8 @@ export interface CheckInput {
   readonly data: readonly unknown[];
   readonly reporter: Reporter;
   readonly look: "files" | "none";
+  /** Whether the guests share the host's memory and harts from the start, or each comes to a host that runs. */
+  readonly together: "all" | "one at a time";
 }
 
 /** Says something about a setting of an entry. */
@@ -35,9 +37,10 @@ export async function checkSystem(input: CheckInput): Promise<Problem[]> {
   const { host, entries } = input;
   checkNames(input.data, say);
   const sizes = input.look === "files" ? await checkFiles(entries, say) : new Map<string, number>();
-  if (host) {
-    checkMemory(host, entries, sizes, say);
-    checkScheduling(host, entries, say);
+  const groups = input.together === "all" ? [entries] : entries.map((entry) => [entry]);
+  for (const group of host ? groups : []) {
+    checkMemory(host as Host, group, sizes, say);
+    checkScheduling(host as Host, group, say);
   }
   return problems;
 }
