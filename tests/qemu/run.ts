@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Boots the real image under QEMU with small guests and checks what they say: `tsx tests/qemu/run.ts`.
-//   --only TEXT   scenarios whose name contains TEXT     --list   names only     --no-debian   without the Debian boot
+//   --only TEXT   scenarios whose name contains TEXT     --list   names only     --no-debian   without the Debian boots
 //   --bare        each payload in S-mode under OpenSBI instead: shows whether the payload itself is right
 import { buildHypervisor } from "@typeone/toolchain";
 import { channelScenarios } from "./channel/scenarios.ts";
 import { runChannelScenario } from "./channel/scenario.ts";
-import { debianScenario } from "./debian.ts";
+import { debianScenarios } from "./debian.ts";
 import { faultScenarios } from "./faults.ts";
 import { refusalScenarios } from "./refusals.ts";
 import { nameOf, runBare, runScenario, type Scenario } from "./scenario.ts";
@@ -23,7 +23,7 @@ function option(name: string): string | undefined {
 
 function chosen(): readonly Scenario[] {
   const all = [...SCENARIOS, ...faultScenarios, ...refusalScenarios];
-  return process.argv.includes("--no-debian") ? all : [...all, debianScenario];
+  return process.argv.includes("--no-debian") ? all : [...all, ...debianScenarios];
 }
 
 function bareJobs(): Job[] {

@@ -21,6 +21,7 @@ import {
   Toolstack,
   uartOf,
 } from "./channel-support.ts";
+import { ask } from "./typing.ts";
 import { domain, MIB, sleep } from "./support.ts";
 
 /** Says everything that a test pushes into `words`. */
@@ -80,6 +81,15 @@ describe("sessions", () => {
     expect(tool.ask(OPERATIONS.Poll, {}).status).toBe(0);
     tool.wait(12n * SECOND);
     expect(tool.ask(OPERATIONS.Poll, {}).status).toBe(WireStatus.Session);
+  });
+
+  it("leave the UART to people when they end half way through a frame", async () => {
+    const machine = await channelMachine({ channel: "none" });
+    const tool = new Toolstack(machine, 5, "uart");
+    tool.hello();
+    tool.raw(Uint8Array.of(0, 1, 3, 1, 1));
+    machine.runUntil(() => machine.console.endsWith("typeone> "), { maxSteps: 400_000 });
+    expect(ask(machine, "version").join()).toContain("TypeOne");
   });
 
   it("are taken over by another HELLO; what is late of the former one changes nothing", async () => {

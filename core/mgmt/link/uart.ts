@@ -60,6 +60,7 @@ export function uartStart(waker: u32): bool {
 export function uartTyped(byte: u32): u32 {
   if (attached) {
     keep(byte);
+    last = now();
     state = byte == 0 ? PEOPLE : FRAME;
     if (byte == 0 || ringCount(ring()) % WAKE_AT == 0) call_indirect<void>(wake);
     return TYPED_TAKEN;
@@ -176,9 +177,8 @@ export function uartDetach(): void {
   lockConsole();
   const was = attached;
   attached = 0;
-  // The rest of a frame that is under way is nobody's typing.
+  // The rest of a frame that is under way is nobody's typing, unless it stopped half way long ago.
   count = 2;
-  last = now();
   if (was) unmuteOutput("the management session on this line is over");
   unlockConsole();
   if (was) showFocus();

@@ -46,10 +46,24 @@ export interface ChannelBoot {
   readonly editTree?: (tree: FdtTree) => void;
 }
 
+/** A stream that can be made to send nothing more, as when its process is killed. */
+interface CutStream extends ByteStream {
+  cut(): void;
+}
+
+function socketStream(socket: string): CutStream {
+  const stream = net.connect(socket);
+  return Object.assign(stream, { cut: () => void stream.destroy() });
+}
+
 /** The machine's serial line as a client's byte stream. */
-function serialStream({ console, exited }: RunningMachine): ByteStream {
+function serialStream({ console, exited }: RunningMachine): CutStream {
+  let cut = false;
   return {
-    write: (bytes) => console.send(Buffer.from(bytes)),
+    write: (bytes) => {
+      if (!cut) console.send(Buffer.from(bytes));
+    },
+    cut: () => void (cut = true),
     on: (event: "data" | "close" | "error", listener: (value: never) => void) => {
       if (event === "data") console.onData(listener as (bytes: Uint8Array) => void);
       if (event === "close") void exited.then(() => (listener as () => void)());
@@ -61,7 +75,8 @@ export class ChannelHost {
   readonly machine: RunningMachine;
   readonly transcript: Transcript;
   readonly signal: AbortSignal;
-  client: ChannelClient;
+  readonly client: ChannelClient;
+  readonly #stream: CutStream;
   readonly #payloads: ReadonlyMap<string, Payload>;
   readonly #folder: string;
   readonly #consoles = new Map<string, { readonly text: string; readonly position: number }>();
@@ -72,13 +87,14 @@ export class ChannelHost {
     readonly signal: AbortSignal;
     readonly payloads: ReadonlyMap<string, Payload>;
     readonly folder: string;
-    readonly stream: ByteStream;
+    readonly stream: CutStream;
   }) {
     this.machine = options.machine;
     this.transcript = options.transcript;
     this.signal = options.signal;
     this.#payloads = options.payloads;
     this.#folder = options.folder;
+    this.#stream = options.stream;
     this.client = new ChannelClient(options.stream);
   }
 
@@ -105,7 +121,7 @@ export class ChannelHost {
       machine.console,
       booted.map((guest) => guest.name ?? guest.payload),
     );
-    const stream = boot.link === "virtio" ? net.connect(socket) : serialStream(machine);
+    const stream = boot.link === "virtio" ? socketStream(socket) : serialStream(machine);
     return new ChannelHost({ machine, transcript, signal, payloads, folder, stream });
   }
 
@@ -117,6 +133,13 @@ export class ChannelHost {
   /** Begins a session as soon as the host is up. */
   async hello(): Promise<void> {
     await this.client.hello({ timeoutMs: 30_000, signal: this.signal });
+  }
+
+  /** The client sends these bytes, and never anything more. */
+  async abandon(last: Uint8Array): Promise<void> {
+    await sleep(50);
+    this.#stream.write(last);
+    this.#stream.cut();
   }
 
   async create(guest: NewGuest & { readonly ramdisk?: Uint8Array }): Promise<Handle> {

@@ -8,7 +8,7 @@ export interface ChannelScenario extends ChannelBoot {
   readonly act: (host: ChannelHost) => Promise<void>;
 }
 
-const DEFAULT_TIMEOUT_MS = 30_000;
+const DEFAULT_TIMEOUT_MS = 60_000;
 
 /** Rejects with what is wrong, the end of the serial line in the error. */
 export async function runChannelScenario(scenario: ChannelScenario, hypervisor: string): Promise<void> {

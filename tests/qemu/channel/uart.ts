@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The one serial line, a person's and the management channel's in turn: a session silences the terminal, its end brings
 // the prompt back, and nothing that a guest prints is ever taken for control, on the toolstack's end or the host's.
-import { FrameDecoder, OPERATIONS, type ReceivedFrame, WireState } from "@typeone/protocol";
+import { FrameDecoder, OPERATIONS, type ReceivedFrame, WireState, WireStream } from "@typeone/protocol";
 import { hostAnswers } from "../scenarios.ts";
 import { forgeries } from "./forgeries.ts";
 import { type ChannelHost, expect, type Handle } from "./host.ts";
@@ -55,7 +55,7 @@ async function bye({ client, signal, transcript }: ChannelHost): Promise<void> {
 const boot = {
   link: "uart",
   guests: [{ payload: "heartbeat", args: "beats=0", ends: "never" }],
-  payloads: ["hello", "forger"],
+  payloads: ["hello", "forger", "faults"],
 } as const;
 
 async function neighbourOf(host: ChannelHost): Promise<Handle> {
@@ -63,6 +63,18 @@ async function neighbourOf(host: ChannelHost): Promise<Handle> {
   const found = records.find(({ name }) => name === "heartbeat");
   if (!found) throw new Error("the list of guests has no heartbeat");
   return { guest: found.id, generation: found.generation };
+}
+
+/** The hypervisor has much to say of its own fault: during a session it says so in the log alone. */
+async function reported(host: ChannelHost): Promise<void> {
+  const properties = { "typeone,self-test": new Uint8Array() };
+  const faults = await host.create({ name: "faults", payload: "faults", properties });
+  await host.until(
+    "the log has the report",
+    async () => (await host.read(WireStream.Log, 0)).toString("latin1"),
+    (log) => /guest faults is stopped[\s\S]*store to an unmapped[\s\S]*build [0-9a-f]{16}/.test(log),
+  );
+  await host.destroy(faults);
 }
 
 async function turns(host: ChannelHost): Promise<void> {
@@ -76,6 +88,7 @@ async function turns(host: ChannelHost): Promise<void> {
   const hello = await host.create({ name: "hello", payload: "hello" });
   await host.says(hello, /hello from a guest[\s\S]*RESULT ok/);
   await host.destroy(hello);
+  await reported(host);
   await alive(host, neighbour);
   expect(tap.other === before, "nothing but frames is on the line during a session", tap.other - before);
   const said = host.transcript.raw.length;
@@ -152,7 +165,22 @@ async function forged(host: ChannelHost): Promise<void> {
   await host.destroy(forger);
 }
 
+/** Nobody says goodbye: after ten silent seconds the line is a person's again. */
+async function silence(host: ChannelHost): Promise<void> {
+  await host.hello();
+  await host.write(await neighbourOf(host), Buffer.from("x"));
+  // What began and never ended goes with the session.
+  await host.abandon(Buffer.from("0001030101", "hex"));
+  const { transcript, signal } = host;
+  const gone = Date.now();
+  await transcript.until(() => /management session on this line is over/.test(transcript.raw), signal);
+  const seconds = (Date.now() - gone) / 1000;
+  expect(seconds > 8 && seconds < 20, "ten seconds end a session", seconds);
+  await hostAnswers(host);
+}
+
 export const uartScenarios: readonly ChannelScenario[] = [
   { name: "channel on the one serial line", ...boot, act: turns },
+  { name: "a toolstack that dies gives the serial line back", ...boot, act: silence },
   { name: "forged frames on the one serial line", ...boot, act: forged },
 ];
