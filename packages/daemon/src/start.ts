@@ -5,12 +5,11 @@
 import { readFile, rm } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Host, System } from "@typeone/config";
-import { guestSpec, hostProperties, machineOptions } from "@typeone/config";
+import { formatSize, guestSpec, hostProperties, machineOptions } from "@typeone/config";
 import {
   composeBoot,
   ensureTools,
   findQemu,
-  formatBytes,
   type GuestSpec,
   inStep,
   lastLines,
@@ -112,7 +111,7 @@ async function makePlan(
   );
   const boot = await inStep(progress, "compose the boot image", async (step) => {
     const composed = await compose(paths, { host: system.host, specs, image });
-    step.done(`${specs.length} guests on a host of ${formatBytes(system.host.memoryBytes)}`);
+    step.done(`${specs.length} guests on a host of ${formatSize(system.host.memoryBytes)}`);
     return composed;
   });
   return { version: 1, name: paths.name, file: system.file, qemu: await findQemu(), args: [...boot.args] };
