@@ -27,7 +27,7 @@ let tool: Toolstack;
 let kernel: number;
 let before: ReturnType<typeof holdings>;
 
-const act = (id: number, action: WireAction) => tool.ask(OPERATIONS.GuestAction, { guest: id, action });
+const act = (id: number, action: number) => tool.ask(OPERATIONS.GuestAction, { guest: id, action });
 const infoOf = (id: number) => tool.ask(OPERATIONS.Guests, {}).records.find((record) => record.id === id);
 
 function make(): number {
