@@ -129,7 +129,7 @@ function inPhase(guest: Guest, phase: u32): void {
 }
 
 function clearStep(guest: Guest, wanted: u32): u32 {
-  if (wanted == WANT_RESTART) show(guest, GUEST_RESTARTING);
+  if (wanted == WANT_RESTART) show(guest, guest.startedAt ? GUEST_RESTARTING : GUEST_LOADING);
   inPhase(guest, PHASE_CLEAR);
   guest.progress = clearGuest(guest, guest.progress, CLEAR_STEP);
   if (guest.progress >= guest.ramSize) {

@@ -69,7 +69,7 @@ export function createFromNode(tree: usize, node: usize, fresh: u32): i32 {
   let status = describeGuest(tree, node, description);
   if (status == Status.Ok) status = createGuest(description);
   if (status == Status.Ok) {
-    created.first = fresh;
+    if (!fresh) takenLate(created);
     status = guestStart(created);
   }
   release(changetype<Lock>(lock));
@@ -101,10 +101,18 @@ export function createFromBlobs(request: CreateRequest): i32 {
   if (status == Status.Ok) status = holdModules(request, description);
   if (status == Status.Ok) status = describeGuest(sent, fdtRoot(sent), description);
   if (status == Status.Ok) status = createGuest(description);
-  if (status == Status.Ok) request.made = created;
-  else giveModules(description);
+  if (status == Status.Ok) {
+    request.made = created;
+    takenLate(created);
+  } else giveModules(description);
   release(changetype<Lock>(lock));
   return status;
+}
+
+/** Its memory may hold anything: it is cleared before it starts, and before it goes. */
+function takenLate(guest: Guest): void {
+  guest.first = 0;
+  guest.dirty = 1;
 }
 
 /** Copies the description into linear memory before anything in it is looked at. */

@@ -60,7 +60,8 @@ export function vcpuAt(guest: Guest, index: u32): Vcpu {
 /** Starts a guest that is created, off or crashed. Invalid while it runs. */
 export function guestStart(guest: Guest): i32 {
   if (guest.state == GUEST_RUNNING || guest.state == GUEST_PAUSED) return Status.Invalid;
-  return ask(guest, guest.state == GUEST_CREATED ? WANT_START : WANT_RESTART);
+  // Memory that was taken at run time is cleared first: nobody knows what it held before the machine's reset.
+  return ask(guest, guest.state == GUEST_CREATED && guest.first ? WANT_START : WANT_RESTART);
 }
 
 /** It starts again from clean memory, in whatever state it is; its count of quick restarts begins anew. */

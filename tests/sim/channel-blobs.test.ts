@@ -2,7 +2,7 @@
 // Blobs and guests made of them over the management channel, in the whole core: limits in words, takeovers half-way, and
 // nothing left behind.
 import { FdtTree, parse, serialize, u64 } from "@typeone/fdt";
-import { OPERATIONS, WireAction, WireState, WireStatus } from "@typeone/protocol";
+import { OPERATIONS, WireAction, WireOwner, WireState, WireStatus } from "@typeone/protocol";
 import { describe, expect, it } from "vitest";
 import { holdings, latin, openRequest, pattern, quietMachine, SECOND, Toolstack, upload } from "./channel-support.ts";
 import { MIB } from "./support.ts";
@@ -122,6 +122,25 @@ function describedGuest(name: string, memoryKiB: number): Uint8Array {
 }
 
 describe("guests made at run time", () => {
+  it("find their memory clean, whatever it held before the machine's reset", async () => {
+    const { machine, tool } = await quietMachine();
+    tool.hello();
+    const free = tool.ask(OPERATIONS.Memory, {}).records.filter(({ owner }) => owner === WireOwner.Free);
+    const dirt = new Uint8Array(4096).fill(0x5a);
+    const places = (runs: readonly { readonly hpa: bigint; readonly size: bigint }[]): number[] =>
+      runs.flatMap(({ hpa, size }) => Array.from({ length: Number(size) / MIB }, (_, i) => Number(hpa) + i * MIB));
+    for (const place of places(free)) machine.ram.write(place, dirt);
+    const [module] = machine.modules;
+    const kernel = upload(tool, machine.ram.read(module?.hpa ?? 0, module?.size ?? 0));
+    const description = upload(tool, describedGuest("late", 16 * 1024));
+    expect(tool.ask(OPERATIONS.Create, { description, kernel, start: 1 }).status).toBe(0);
+    tool.wait(SECOND / 5n);
+    const { records } = tool.ask(OPERATIONS.Memory, {});
+    const own = places(records.filter(({ owner, guest }) => owner === WireOwner.Guest && guest === 2));
+    expect(own).toHaveLength(16);
+    expect(own.filter((place) => machine.ram.read(place, 4096).every((byte) => byte === 0x5a))).toEqual([]);
+  });
+
   it("get nothing from an address that their description names", async () => {
     const { machine, tool } = await quietMachine();
     tool.hello();
