@@ -49,8 +49,8 @@ import { HSM_STOPPED, REQUEST_LEAVE, Vcpu } from "./vcpu";
 /** Guest RAM cleared in one step. */
 const CLEAR_STEP: u64 = 0x20_0000;
 
-/** That of guests without a priority of their own, so that busy ones neither starve it nor wait for it long. */
-const PRIORITY: u32 = 3;
+/** Before guests of normal priority, of which there may be many and busy; behind those whose time is critical. */
+const PRIORITY: u32 = 4;
 
 // ---- phase
 const PHASE_NONE: u32 = 0;

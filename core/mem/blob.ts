@@ -22,8 +22,8 @@ export const BLOB_CLEARING: u32 = 4;
 export const MAX_BLOBS: u32 = 64;
 const MOST_BYTES: u64 = 0x1_0000_0000;
 const DIGEST: usize = 32;
-/** As the life-cycle worker's: it works when guests have nothing to do, or their floor allows it. */
-const PRIORITY: u32 = 1;
+/** As the life-cycle worker's: before guests of normal priority, behind those whose time is critical. */
+const PRIORITY: u32 = 4;
 
 @unmanaged
 export class Blob {
@@ -231,7 +231,7 @@ export function blobsClear(argument: usize): u32 {
     if (blob.state != BLOB_CLEARING) continue;
     const at = blob.hpa + blob.cleared;
     if (blob.cleared < blob.position) {
-      hw.clear(at, BLOCK);
+      hw.clear(at, min(BLOCK, blob.position - blob.cleared));
       ramGive(at, 1);
       blob.cleared += BLOCK;
       return 1;

@@ -146,8 +146,10 @@ export class SoakedHost {
     const kernel = await uploadBlob(this.client, image);
     const description = await uploadBlob(this.client, descriptionOf(guest));
     const request = { description: description.id, kernel: kernel.id, ramdisk: 0, tree: 0, start: 1 };
-    const { answer } = await this.client.call(OPERATIONS.Create, request);
+    const created = this.client.call(OPERATIONS.Create, request);
+    await created.catch(() => undefined);
     await this.client.call(OPERATIONS.BlobDrop, { id: description.id });
+    const { answer } = await created;
     return { guest: answer.guest, generation: answer.generation };
   }
 

@@ -6,7 +6,7 @@ import { symbolTable, typeScriptName } from "./symbols.ts";
 it("undoes wasm2c's mangling", () => {
   expect(typeScriptName("w2c_core_core0x2Fguest0x2Frun0x2FrunHart_0")).toBe("core/guest/run/runHart");
   expect(typeScriptName("wrap_w2c_core_core0x2Fmgmt0x2Fterminal0x2FterminalRun_0")).toBe(
-    "core/mgmt/terminal/terminal/terminalRun",
+    "core/mgmt/terminal/terminalRun",
   );
   expect(typeScriptName("w2c_core_core0x2Fhost0x2Fboot0x2Fbanner_0.isra.0")).toBe("core/host/boot/banner");
   expect(typeScriptName("copy_bytes")).toBe("copy_bytes");
