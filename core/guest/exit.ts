@@ -7,6 +7,7 @@ import {
   EXIT_FP,
   EXIT_ILLEGAL,
   EXIT_IPI,
+  EXIT_KINDS,
   EXIT_MMIO_LOAD,
   EXIT_MMIO_STORE,
   EXIT_PAGE,
@@ -78,6 +79,13 @@ export function lastExit(vcpu: Vcpu): TrailEntry {
 /** How often the vCPU had exits of that kind. */
 export function exitCount(vcpu: Vcpu, kind: u32): u64 {
   return load<u64>(changetype<usize>(vcpu) + offsetof<Vcpu>("exit0") + ((<usize>kind) << 3));
+}
+
+/** How often the vCPU had exits of any kind. */
+export function exitsOf(vcpu: Vcpu): u64 {
+  let exits: u64 = 0;
+  for (let kind: u32 = 0; kind < EXIT_KINDS; kind++) exits += exitCount(vcpu, kind);
+  return exits;
 }
 
 /** The name of an exit kind, as tables and JSON show it. */

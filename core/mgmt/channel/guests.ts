@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Guests as they are: state, sums of their vCPUs' counters, console positions; and bytes of their RAM. Counters of vCPUs
 // that run meanwhile may be a moment old. Called in the channel's worker; reads only.
-import { exitCount, EXIT_KINDS } from "../../guest/exit";
+import { exitsOf } from "../../guest/exit";
 import { CrashRecord } from "../../guest/crash";
 import { Description } from "../../guest/description";
 import {
@@ -89,7 +89,7 @@ function addVcpu(info: WireGuestInfo, vcpu: Vcpu): void {
   info.runTime += runTimeOf(vcpu);
   info.waitTime += waitTimeOf(vcpu);
   info.interrupts += vcpu.interrupts;
-  for (let kind: u32 = 0; kind < EXIT_KINDS; kind++) info.exits += exitCount(vcpu, kind);
+  info.exits += exitsOf(vcpu);
 }
 
 function wantedState(wanted: u32): u32 {

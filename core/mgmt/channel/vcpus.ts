@@ -9,7 +9,7 @@ import {
   stateRegister,
   stateRegisterName,
 } from "../../arch/seam";
-import { exitCount, EXIT_KINDS, exitName } from "../../guest/exit";
+import { exitCount, EXIT_KINDS, exitName, exitsOf } from "../../guest/exit";
 import { Guest } from "../../guest/guest";
 import { vcpuAt } from "../../guest/lifecycle";
 import { guestByHandle } from "../../guest/table";
@@ -70,7 +70,7 @@ function fill(info: WireVcpuInfo, vcpu: Vcpu): void {
   info.runTime = runTimeOf(vcpu);
   info.waitTime = waitTimeOf(vcpu);
   info.switches = vcpu.switches;
-  for (let kind: u32 = 0; kind < EXIT_KINDS; kind++) info.exits += exitCount(vcpu, kind);
+  info.exits = exitsOf(vcpu);
   info.interrupts = vcpu.interrupts;
 }
 

@@ -2,11 +2,10 @@
 // guest stats, vcpu dumpstat: what a guest or a vCPU used and why it exited; host stats: load and exits since it was last
 // asked for. Called by the terminal's worker. Counters of vCPUs that run meanwhile may be a moment old.
 import { now } from "../../arch/seam";
-import { exitCount, EXIT_KINDS, exitName } from "../../guest/exit";
+import { exitCount, EXIT_KINDS, exitName, exitsOf } from "../../guest/exit";
 import { Guest, GUEST_EMPTY } from "../../guest/guest";
 import { vcpuAt } from "../../guest/lifecycle";
 import { guestByIndex, guestCount } from "../../guest/table";
-import { Vcpu } from "../../guest/vcpu";
 import { ticksPerSecond } from "../../host/clock";
 import { Hart, MAX_HARTS } from "../../host/hart";
 import { hartByIndex, hartCount } from "../../host/harts";
@@ -74,13 +73,6 @@ function showExits(guest: Guest, from: u32, to: u32): void {
   }
   closeGroup();
   if (!wantsJson()) showNumber("all exits", 0, total);
-}
-
-/** All exits of a vCPU. */
-export function exitsOf(vcpu: Vcpu): u64 {
-  let exits: u64 = 0;
-  for (let kind: u32 = 0; kind < EXIT_KINDS; kind++) exits += exitCount(vcpu, kind);
-  return exits;
 }
 
 /** What counters were when host stats was last asked for. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // vcpu list, pause, resume, dumpreg, set_affinity, set_priority, set_weight. Called by the terminal's worker; counters of
 // vCPUs that run meanwhile may be a moment old, changes go through guest/vcpu-control.ts, which locks.
+import { exitsOf } from "../../guest/exit";
 import { Guest, GUEST_EMPTY } from "../../guest/guest";
 import { vcpuAt } from "../../guest/lifecycle";
 import { guestByIndex, guestCount } from "../../guest/table";
@@ -14,7 +15,6 @@ import { lastNumber, printWord, readNumber, wordLength, wordStart } from "./word
 import { say } from "./guest";
 import { closeRow, openRow, showNumber, showText, showTime, showWord } from "./out";
 import { showRegisters } from "./registers";
-import { exitsOf } from "./stats";
 
 const COMMA: u32 = 0x2c;
 const DASH: u32 = 0x2d;
