@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // Spin locks on linear memory, taken for a few dozen instructions with interrupts off, by the hart that they name.
-// Order, outermost first: creation of a guest, guest, queue of a hart, timers of a hart, host memory, console.
+// Order, outermost first: creation of a guest, VirtIO device, its queues out of the guest, its queues into the guest, guest,
+// queue of a hart, timers of a hart, host memory, console.
 // Every lock is registered, so that containment can let go of what a faulting hart held (guest/contain.ts).
 import * as hw from "../hw";
 
 export const RANK_CREATION: u32 = 0;
-export const RANK_GUEST: u32 = 1;
-export const RANK_QUEUE: u32 = 2;
-export const RANK_TIMERS: u32 = 3;
-export const RANK_MEMORY: u32 = 4;
-export const RANK_CONSOLE: u32 = 5;
+export const RANK_DEVICE: u32 = 1;
+export const RANK_QUEUE_OUT: u32 = 2;
+export const RANK_QUEUE_IN: u32 = 3;
+export const RANK_GUEST: u32 = 4;
+export const RANK_QUEUE: u32 = 5;
+export const RANK_TIMERS: u32 = 6;
+export const RANK_MEMORY: u32 = 7;
+export const RANK_CONSOLE: u32 = 8;
 
 @unmanaged
 export class Lock {

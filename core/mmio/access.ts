@@ -22,3 +22,5 @@ export const Handled: i32 = 0;
 export const Unhandled: i32 = 1;
 /** The guest may not do that: it is stopped with a crash record. */
 export const Forbidden: i32 = 2;
+/** The device cannot do it yet: the vCPU executes the instruction again later. */
+export const Retry: i32 = 3;

@@ -10,6 +10,10 @@ export const MAX_REGIONS: u32 = 16;
 export const KIND_PLIC: u32 = 1;
 export const KIND_UART: u32 = 2;
 export const KIND_RTC: u32 = 3;
+// From here on a region has a lock of its own and is not accessed under the guest's.
+export const KIND_VIRTIO: u32 = 4;
+export const KIND_PCI_CONFIG: u32 = 5;
+export const KIND_PCI_WINDOW: u32 = 6;
 
 @unmanaged
 export class Region {

@@ -4,11 +4,12 @@
 import * as hw from "../../hw";
 import { thisHart } from "../../host/hart";
 import { Status } from "../../lib/status";
-import { Access, Forbidden, Handled } from "../../mmio/access";
+import { Access, Forbidden, Handled, Retry } from "../../mmio/access";
 import { busAccess } from "../../mmio/bus";
 import { countExit, EXIT_ACCESS_FAULT, EXIT_MMIO_LOAD, EXIT_MMIO_STORE } from "../../guest/exit";
 import { guestCrash, CRASH_FORBIDDEN } from "../../guest/crash";
 import { Vcpu } from "../../guest/vcpu";
+import { schedYield } from "../../sched/sched";
 import { readRegister, writeRegister } from "./context";
 import {
   CAUSE_FETCH_ACCESS,
@@ -75,6 +76,8 @@ function emulate(vcpu: Vcpu, decoded: Decoded, access: Access, gpa: u64, gva: u6
   if (answer == Handled) {
     if (!decoded.isStore) writeRegister(vcpu, decoded.register, extend(access.value, decoded));
     vcpu.pc += decoded.length;
+  } else if (answer == Retry) {
+    schedYield();
   } else if (answer == Forbidden) {
     guestCrash(vcpu, CRASH_FORBIDDEN, gpa);
   } else {
