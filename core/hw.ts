@@ -41,8 +41,10 @@ export declare function fenceGuest(asid: i64): void;
 
 // ---- Device windows.
 export declare function mmioRead8(hva: u64): u32;
+export declare function mmioRead16(hva: u64): u32;
 export declare function mmioRead32(hva: u64): u32;
 export declare function mmioWrite8(hva: u64, value: u32): void;
+export declare function mmioWrite16(hva: u64, value: u32): void;
 export declare function mmioWrite32(hva: u64, value: u32): void;
 /** Maps a device's registers into the hypervisor's own table and answers their hva; 0 if the windows are used up. Boot only. */
 export declare function mapDevice(hpa: u64, size: u64): u64;

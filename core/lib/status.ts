@@ -21,4 +21,6 @@ export const enum Status {
   Malformed = -7,
   /** A fixed bound of ours would be exceeded. */
   Limit = -8,
+  /** A device of the host's failed, or is gone. */
+  Io = -9,
 }

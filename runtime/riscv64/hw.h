@@ -62,8 +62,10 @@ IMPORT(void, fenceGuest, u64 asid) {
 // ---- Device windows
 #define DEVICE(type, hva) (*(volatile type*)(hva))
 IMPORT(u32, mmioRead8, u64 hva) { return DEVICE(u8, hva); }
+IMPORT(u32, mmioRead16, u64 hva) { return DEVICE(u16, hva); }
 IMPORT(u32, mmioRead32, u64 hva) { return DEVICE(u32, hva); }
 IMPORT(void, mmioWrite8, u64 hva, u32 value) { DEVICE(u8, hva) = (u8)value; }
+IMPORT(void, mmioWrite16, u64 hva, u32 value) { DEVICE(u16, hva) = (u16)value; }
 IMPORT(void, mmioWrite32, u64 hva, u32 value) { DEVICE(u32, hva) = value; }
 IMPORT(u64, mapDevice, u64 hpa, u64 size) { return map_device(hpa, size); }
 

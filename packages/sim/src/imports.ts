@@ -159,8 +159,10 @@ function text(machine: HardwareView, ptr: number, max: number, value: string): n
 function deviceImports({ bus }: HardwareView): Record<string, Import> {
   return {
     mmioRead8: (hva: bigint) => bus.read(u64(hva), 1),
+    mmioRead16: (hva: bigint) => bus.read(u64(hva), 2),
     mmioRead32: (hva: bigint) => bus.read(u64(hva), 4),
     mmioWrite8: (hva: bigint, value: number) => bus.write(u64(hva), 1, value),
+    mmioWrite16: (hva: bigint, value: number) => bus.write(u64(hva), 2, value),
     mmioWrite32: (hva: bigint, value: number) => bus.write(u64(hva), 4, value),
     mapDevice: (hpa: bigint, size: bigint) => bus.map(address(hpa), Number(u64(size))),
   };

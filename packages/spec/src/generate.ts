@@ -9,6 +9,7 @@ import { renderCore, renderCoreStructs, renderNode } from "./render-wire.ts";
 import { csrNumberGroups } from "./tables/csr.ts";
 import { deviceGroups } from "./tables/devices.ts";
 import { csrFieldGroups } from "./tables/fields.ts";
+import { hostVirtioGroups } from "./tables/host-virtio.ts";
 import { irqGroups } from "./tables/irqchips.ts";
 import { sbiGroups } from "./tables/sbi.ts";
 import { exitKinds, traceGroups } from "./tables/trace.ts";
@@ -39,6 +40,12 @@ const outputs = [
     title: "Registers of the 16550 UART and of the Goldfish RTC, and VirtIO.",
     tables: "packages/spec/src/tables/devices.ts",
     groups: deviceGroups,
+  },
+  {
+    file: "core/host/virtio/spec.ts",
+    title: "PCI functions, and VirtIO devices as their driver sees them.",
+    tables: "packages/spec/src/tables/host-virtio.ts",
+    groups: hostVirtioGroups,
   },
   {
     file: "core/trace/spec.ts",

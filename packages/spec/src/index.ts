@@ -6,6 +6,7 @@ import { values } from "./row.ts";
 import * as csrTables from "./tables/csr.ts";
 import * as deviceTables from "./tables/devices.ts";
 import * as fieldTables from "./tables/fields.ts";
+import * as hostVirtioTables from "./tables/host-virtio.ts";
 import * as irqTables from "./tables/irqchips.ts";
 import * as sbiTables from "./tables/sbi.ts";
 import * as traceTables from "./tables/trace.ts";
@@ -51,6 +52,16 @@ export const dev = {
   ...values(deviceTables.rtc),
   ...values(deviceTables.virtioMmio),
   ...values(deviceTables.virtio),
+} as const;
+
+/** PCI functions, and VirtIO devices as their driver sees them. */
+export const hostVirtio = {
+  ...values(hostVirtioTables.pciFunction),
+  ...values(hostVirtioTables.pciBridge),
+  ...values(hostVirtioTables.virtioPci),
+  ...values(hostVirtioTables.virtioDriver),
+  ...values(hostVirtioTables.virtioBlock),
+  ...values(hostVirtioTables.virtioNet),
 } as const;
 
 /** Registers of PLIC, APLIC and IMSIC. */

@@ -2,7 +2,7 @@
 // What every simulated host device offers to the machine's MMIO bus, and the wire between a device and a controller.
 
 export interface HostDevice {
-  /** Value of `width` bytes (1 or 4) at `offset`. */
+  /** Value of `width` bytes (1, 2 or 4) at `offset`. */
   read(offset: number, width: number): number;
   write(offset: number, width: number, value: number): void;
 }
