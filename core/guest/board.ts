@@ -23,6 +23,9 @@ export const PLIC_SOURCES: u32 = 11;
 export const UART_BASE: u64 = 0x1000_0000;
 export const UART_SIZE: u64 = 0x100;
 export const UART_IRQ: u32 = 10;
+/** VirtIO over MMIO: slot n at base + n * stride, on line 1 + n. */
+export const VIRTIO_MMIO_BASE: u64 = 0x1000_1000;
+export const VIRTIO_MMIO_SIZE: u64 = 0x1000;
 export const UART_CLOCK: u32 = 3_686_400;
 
 // @lock creation

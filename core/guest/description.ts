@@ -53,6 +53,15 @@ export class Description {
   onCrash: u32 = 0;
   onReboot: u32 = 0;
   onPoweroff: u32 = 0;
+  /** VirtIO devices among its child nodes, how many of them on MMIO, and empty slots for more at run time. */
+  deviceCount: u32 = 0;
+  mmio: u32 = 0;
+  hotplug: u32 = 0;
+  /** 1: it has a PCI host bridge. */
+  pci: u32 = 0;
+  /** While it is being made: the node it was read from. */
+  fdt: usize = 0;
+  node: usize = 0;
   /** Restarts of its own doing, none of which ran for a quiet minute, before it stays down; 0: no limit. */
   restartLimit: u32 = 0;
 }

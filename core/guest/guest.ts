@@ -54,6 +54,9 @@ export class Guest {
   uart: usize = 0;
   rtc: usize = 0;
   console: Console = changetype<Console>(0);
+  /** Linear address of the table of its VirtIO devices (devices/table.ts), and of its PCI host bridge, 0 without. */
+  devices: usize = 0;
+  pci: usize = 0;
   /** What it was told to be (describe.ts); kept for restarts. */
   description: usize = 0;
   /** Host timers: the RTC's alarm, and the second half of a polite shutdown (polite.ts). */

@@ -14,6 +14,7 @@ import { allocate, arenaNeeds } from "../mem/arena";
 import { busBytes } from "../mmio/region";
 import { CRASH_BYTES } from "./crash";
 import { DESCRIPTION_BYTES } from "./describe";
+import { devicesBytes } from "./devices/table";
 import { Guest, GUEST_EMPTY } from "./guest";
 import { RamRange } from "./memory";
 import { addGuest, guestByIndex, guestCount } from "./table";
@@ -66,6 +67,7 @@ function newSlot(): Guest {
   guest.irqchip = newIrqchip(MAX_VCPUS);
   guest.uart = allocate(offsetof<Ns16550>());
   guest.rtc = allocate(offsetof<GoldfishRtc>());
+  guest.devices = allocate(devicesBytes());
   guest.rtcTimer = allocate(offsetof<Timer>());
   guest.politeTimer = allocate(offsetof<Timer>());
   guest.console = makeConsole(guestCount() + 1);
@@ -82,7 +84,8 @@ export function descriptionTree(guest: Guest): usize {
 
 function isWhole(guest: Guest): bool {
   const records = guest.name && guest.vcpus && guest.ranges && guest.lastVcpu && guest.crash && guest.description;
-  const devices = guest.regions && guest.irqchip && guest.uart && guest.rtc && guest.rtcTimer && guest.politeTimer;
+  const devices =
+    guest.regions && guest.irqchip && guest.uart && guest.rtc && guest.devices && guest.rtcTimer && guest.politeTimer;
   return (
     records != 0 &&
     devices != 0 &&
