@@ -27,6 +27,7 @@ import { startMux } from "./mux";
 import { outputFinish, outputInit, showLine } from "./output";
 import { findSerial, SerialInfo } from "./serial-find";
 import { serialInit } from "./serial";
+import { virtioFind } from "./virtio/find";
 
 /** A host tree larger than this is refused. */
 const MOST_TREE: u32 = 0x10_0000;
@@ -88,7 +89,8 @@ export function copyTree(hpa: u64): usize {
 export function startTerminal(tree: usize): void {
   const info = changetype<SerialInfo>(serial);
   if (findSerial(tree, info) == Status.Ok) serialInit(info);
-  arenaGrow(linkFind(tree));
+  virtioFind(tree);
+  arenaGrow(linkFind());
 }
 
 /** Grows linear memory by what the guests in the tree will need. False: the host has no room for it. */

@@ -1,14 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who serves which host interrupt. Drivers register at boot; a trap for an external interrupt calls hostInterrupts,
-// which claims, dispatches and completes a bounded number. An interrupt without an owner is counted and silenced.
+// which claims, dispatches and completes a bounded number. Several may own one line: each is called and looks at its
+// device. An interrupt without an owner is counted and silenced.
 // @lock per boot: the table is written by the boot hart before its interrupts are enabled, read-only afterwards.
-import { claimHostInterrupt, completeHostInterrupt, disableHostInterrupt, enableHostInterrupt } from "../arch/seam";
+import {
+  allocateHostMessage,
+  claimHostInterrupt,
+  completeHostInterrupt,
+  disableHostInterrupt,
+  enableHostInterrupt,
+  HostMessage,
+} from "../arch/seam";
 import { Status } from "../lib/status";
 import { thisHart } from "./hart";
 
 /** Most interrupts served in one trap; more are taken by the next, after whoever ran had its turn. */
 const MAX_PER_TRAP: u32 = 16;
-const MAX_OWNERS: u32 = 16;
+const MAX_OWNERS: u32 = 24;
 
 @unmanaged
 export class Owner {
@@ -31,12 +39,24 @@ let unowned: u32 = 0;
 /** Boot: lets `handler` (index of a `(argument: usize) => void`) serve source `irq`, and enables it on this hart. */
 export function ownHostInterrupt(irq: u32, trigger: u32, handler: u32, argument: usize): i32 {
   if (count >= MAX_OWNERS) return Status.Limit;
+  own(irq, handler, argument);
+  return enableHostInterrupt(irq, trigger);
+}
+
+/** Boot: as ownHostInterrupt for an interrupt that is a message; `message` says which. Unsupported: use the line. */
+export function ownHostMessage(message: HostMessage, handler: u32, argument: usize): i32 {
+  if (count >= MAX_OWNERS) return Status.Limit;
+  const status = allocateHostMessage(message);
+  if (status == Status.Ok) own(message.irq, handler, argument);
+  return status;
+}
+
+function own(irq: u32, handler: u32, argument: usize): void {
   const owner = changetype<Owner>(owners + <usize>count * offsetof<Owner>());
   owner.irq = irq;
   owner.handler = handler;
   owner.argument = argument;
   count += 1;
-  return enableHostInterrupt(irq, trigger);
 }
 
 /** Trap: serves what interrupts this hart. */
@@ -45,18 +65,27 @@ export function hostInterrupts(): void {
     const irq = claimHostInterrupt();
     if (irq == 0) return;
     thisHart().externalInterrupts += 1;
-    const owner = ownerOf(irq);
-    if (changetype<usize>(owner) != 0) {
-      owner.served += 1;
-      owner.hart = thisHart().index;
-      call_indirect<void>(owner.handler, owner.argument);
-    }
+    const served = serve(irq);
     completeHostInterrupt(irq);
-    if (changetype<usize>(owner) == 0) {
+    if (!served) {
       unowned += 1;
       disableHostInterrupt(irq);
     }
   }
+}
+
+/** Calls every owner of `irq`; false if there is none. */
+function serve(irq: u32): bool {
+  let found = false;
+  for (let i: u32 = 0; i < count; i++) {
+    const owner = changetype<Owner>(owners + <usize>i * offsetof<Owner>());
+    if (owner.irq != irq) continue;
+    found = true;
+    owner.served += 1;
+    owner.hart = thisHart().index;
+    call_indirect<void>(owner.handler, owner.argument);
+  }
+  return found;
 }
 
 /** Boot: what people call the interrupt that was registered last. */
@@ -72,12 +101,4 @@ export function hostInterrupt(index: u32): Owner {
 /** How many interrupts came that nobody owns. */
 export function unownedInterrupts(): u32 {
   return unowned;
-}
-
-function ownerOf(irq: u32): Owner {
-  for (let i: u32 = 0; i < count; i++) {
-    const owner = changetype<Owner>(owners + <usize>i * offsetof<Owner>());
-    if (owner.irq == irq) return owner;
-  }
-  return changetype<Owner>(0);
 }

@@ -19,7 +19,7 @@ import {
   portTaken,
   portWantRoom,
   portWorks,
-} from "../../host/virtio-console";
+} from "../../host/virtio/console";
 import * as hw from "../../hw";
 import { crc32Init } from "../../lib/crc32";
 import { acquire, Lock, LOCK_SIZE, lockInit, RANK_CONSOLE, release } from "../../lib/lock";
@@ -74,9 +74,9 @@ function decoderOf(link: u32): Decoder {
   return changetype<Decoder>(decoders + <usize>(link - 1) * offsetof<Decoder>());
 }
 
-/** Boot, before the arena is closed: looks for a virtio console; bytes of the arena that linkStart takes. */
-export function linkFind(tree: usize): u32 {
-  found = u32(portFind(tree));
+/** Boot, after virtioFind and before the arena is closed: takes a virtio console; bytes of the arena that linkStart takes. */
+export function linkFind(): u32 {
+  found = u32(portFind());
   return uartBytes() + 2 * (FRAME_MOST + 8) + (found ? portBytes(FRAME_WIRE_MOST) : 0);
 }
 

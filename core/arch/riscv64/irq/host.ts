@@ -37,6 +37,15 @@ export const TRIGGER_LEVEL_LOW: u32 = 8;
 
 const NO_NUMBER: u32 = u32.MAX_VALUE;
 
+/** A message that interrupts a hart: a device writes `data`, 32 bits, to `address`. */
+@unmanaged
+export class HostMessage {
+  address: u64 = 0;
+  data: u32 = 0;
+  /** What claimHostInterrupt answers for it. */
+  irq: u32 = 0;
+}
+
 // @lock per boot: written by the boot hart (`numbers`: each hart its own) before interrupts flow.
 let kind: u32 = HOST_IRQ_NONE;
 let sources: u32 = 0;
@@ -47,6 +56,8 @@ const numbers: usize = memory.data(<i32>(MAX_HARTS * sizeof<u32>()), 8);
 const routes: usize = memory.data(<i32>APLIC_MAX_SOURCES);
 const triggers: usize = memory.data(<i32>APLIC_MAX_SOURCES);
 const lock: usize = memory.data(16, 8);
+/** Messages that were given out. */
+let messages: u32 = 0;
 
 /** Boot hart: takes the controller over and silences it. */
 export function hostIrqInit(info: HostIrqInfo): i32 {
@@ -117,6 +128,21 @@ export function routeHostInterrupt(irq: u32, hartIndex: u32): i32 {
   }
   store<u8>(routes + irq, <u8>(hartIndex + 1));
   release(changetype<Lock>(lock));
+  return Status.Ok;
+}
+
+/** Boot: a message of its own for one interrupt of a device, to this hart. Unsupported: the host takes none; Limit: no more. */
+export function allocateHostMessage(message: HostMessage): i32 {
+  if (kind != HOST_IRQ_IMSIC) return Status.Unsupported;
+  const info = changetype<HostIrqInfo>(infoPtr);
+  const hart = hostIrqHartById(info, thisHart().id);
+  const id = sources + 1 + messages;
+  if (changetype<usize>(hart) == 0 || id > info.identities) return Status.Limit;
+  messages += 1;
+  message.address = hart.file;
+  message.data = id;
+  message.irq = id;
+  imsicEnable(id);
   return Status.Ok;
 }
 
