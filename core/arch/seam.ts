@@ -10,19 +10,30 @@ export { now, setHostTimer, TIMER_OFF } from "./riscv64/timer";
 export { fenceHarts, kickHart } from "./riscv64/ipi";
 /** Host interrupt controllers, sources as the host tree numbers them. */
 export {
-  allocateHostMessage,
   claimHostInterrupt,
   completeHostInterrupt,
   disableHostInterrupt,
   enableHostInterrupt,
-  HostMessage,
   hostIrqName,
   routeHostInterrupt,
 } from "./riscv64/irq/host";
 /** Firmware: a console of last resort, and the end of the machine. */
 export { firmwarePut, firmwareTake, hostReset, hostShutdown } from "./riscv64/firmware";
 /** The guest's interrupt controller: room for one, make one, drive a line, serve its registers, back to power-on. */
-export { irqchipAccess, irqchipPeek, initIrqchip, irqchipReset, newIrqchip, setLine } from "./riscv64/irq/line";
+export {
+  defaultInterrupts,
+  irqchipAccess,
+  irqchipPeek,
+  initIrqchip,
+  irqchipReset,
+  makeIrqchip,
+  messagesPossible,
+  newIrqchip,
+  putInterrupt,
+  setLine,
+} from "./riscv64/irq/line";
+/** Messages of a guest's devices (MSI) into its interrupt files, and what its vCPUs write there: guestMessage(guest, gpa, data). */
+export { aplicRegister, fileRegister, guestMessage } from "./riscv64/irq/messages";
 /** Exits and the change of vCPUs (guest/run.ts). */
 export { handleExit } from "./riscv64/trap";
 export { pendingInterrupts } from "./riscv64/interrupt";
@@ -46,7 +57,7 @@ export { setHostIsa } from "./riscv64/isa";
 export { setUpInterrupts } from "./riscv64/irq/setup";
 export { hostIrqInitHart } from "./riscv64/irq/host";
 /** The processor's part of a guest's tree. */
-export { IRQCHIP_PHANDLE, writeCpus, writeInterruptController, writeRandomSeed } from "./riscv64/guest-tree";
+export { IRQCHIP_PHANDLE, MSI_PHANDLE, writeCpus, writeInterruptController, writeRandomSeed } from "./riscv64/guest-tree";
 /** A fault of the hypervisor in words. */
 export {
   describeCause,

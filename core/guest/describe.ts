@@ -4,6 +4,7 @@
 // checked without taking anything. Boot, and worker context with the creation lock held.
 // Binding: compatible = "xen,domain"; memory (KiB, u64); cpus; modules "multiboot,kernel", "multiboot,ramdisk",
 // "multiboot,device-tree" with reg (not in a tree that was sent: its modules are blobs); bootargs in the kernel's node.
+import { messagesPossible } from "../arch/seam";
 import { MAX_VCPUS, NAME_LENGTH } from "../limits";
 import { Status } from "../lib/status";
 import {
@@ -25,7 +26,15 @@ import {
   fdtCell,
 } from "../fdt/read";
 import { POLICY_MONOTONIC, POLICY_PINNED, POLICY_PRIORITY } from "../sched/entity";
-import { Description, END_DESTROY, END_PRESERVE, END_RESTART, Module } from "./description";
+import {
+  Description,
+  END_DESTROY,
+  END_PRESERVE,
+  END_RESTART,
+  INTERRUPTS_AIA,
+  INTERRUPTS_PLIC,
+  Module,
+} from "./description";
 import { refuse } from "./refusal";
 
 export const LEAST_MEMORY: u64 = 0x20_0000;
@@ -61,15 +70,27 @@ export function describeGuest(fdt: usize, node: usize, into: Description): i32 {
     return refuse(Status.Range, "memory must be 2048 KiB to 1 TiB, in whole pages");
   if (into.cpus == 0 || into.maxCpus > MAX_VCPUS)
     return refuse(Status.Limit, "cpus and typeone,max-cpus must be 1 to 8");
-  const status = readStaticMemory(fdt, node, into);
+  let status = readStaticMemory(fdt, node, into);
   if (status != Status.Ok) return status;
   into.selfTest = fdtHas(fdt, node, "typeone,self-test") ? 1 : 0;
+  status = readInterrupts(fdt, node, into);
+  if (status != Status.Ok) return status;
   readScheduling(fdt, node, into);
   into.onCrash = endOf(fdt, node, "typeone,on-crash", END_PRESERVE);
   into.onReboot = endOf(fdt, node, "typeone,on-reboot", END_RESTART);
   into.onPoweroff = endOf(fdt, node, "typeone,on-poweroff", END_PRESERVE);
   into.restartLimit = fdtU32(fdt, node, "typeone,restart-limit", NORMAL_RESTARTS);
   return readModules(fdt, node, into);
+}
+
+/** `typeone,interrupts`; absent: as the host and the guest's devices suggest. */
+function readInterrupts(fdt: usize, node: usize, into: Description): i32 {
+  const given = fdtHas(fdt, node, "typeone,interrupts");
+  if (fdtEquals(fdt, node, "typeone,interrupts", "plic")) into.interrupts = INTERRUPTS_PLIC;
+  if (fdtEquals(fdt, node, "typeone,interrupts", "aia")) into.interrupts = INTERRUPTS_AIA;
+  if (given && !into.interrupts) return refuse(Status.Invalid, 'typeone,interrupts must be "plic" or "aia"');
+  if (into.interrupts != INTERRUPTS_AIA || messagesPossible()) return Status.Ok;
+  return refuse(Status.Unsupported, 'typeone,interrupts is "aia", but this host\'s harts have no Ssaia: use "plic"');
 }
 
 function endOf(fdt: usize, node: usize, property: string, absent: u32): u32 {

@@ -19,6 +19,14 @@ export const END_PRESERVE: u32 = 0;
 export const END_RESTART: u32 = 1;
 export const END_DESTROY: u32 = 2;
 
+// ---- Interrupt controllers
+/** It did not say: defaultInterrupts() chooses. */
+export const INTERRUPTS_DEFAULT: u32 = 0;
+/** Wires to one controller that every vCPU asks. */
+export const INTERRUPTS_PLIC: u32 = 1;
+/** Messages into an interrupt file of each vCPU. */
+export const INTERRUPTS_AIA: u32 = 2;
+
 @unmanaged
 export class Description {
   /** Linear address and length of the name; not NUL-terminated, already found printable. */
@@ -59,6 +67,9 @@ export class Description {
   hotplug: u32 = 0;
   /** 1: it has a PCI host bridge. */
   pci: u32 = 0;
+  /** INTERRUPTS_*. */
+  interrupts: u32 = 0;
+  interruptsPad: u32 = 0;
   /** While it is being made: the node it was read from. */
   fdt: usize = 0;
   node: usize = 0;

@@ -51,6 +51,11 @@ export class Guest {
   regions: usize = 0;
   regionCount: u32 = 0;
   irqchip: usize = 0;
+  /** INTERRUPTS_* of description.ts: which controller it has. Lines 1 to `lines` are wired to it. */
+  interrupts: u32 = 0;
+  lines: u32 = 0;
+  /** Linear address of its interrupt files and APLIC (arch), 0 before the slot had an AIA guest. */
+  messages: usize = 0;
   uart: usize = 0;
   rtc: usize = 0;
   console: Console = changetype<Console>(0);

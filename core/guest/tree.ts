@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The guest OS tree: the machine that a guest finds. Written into linear memory, then copied to the guest's RAM.
 // Boot and worker context. The processor's and interrupt controller's nodes come from the architecture.
-import { writeCpus, writeInterruptController, writeRandomSeed, IRQCHIP_PHANDLE } from "../arch/seam";
+import { putInterrupt, writeCpus, writeInterruptController, writeRandomSeed, IRQCHIP_PHANDLE } from "../arch/seam";
 import {
   fdtBegin,
   fdtBeginNode,
@@ -67,8 +67,8 @@ function writeRoot(out: FdtWriter, guest: Guest, description: Description): void
   fdtPutU32(out, "#size-cells", 2);
   fdtPutEmpty(out, "ranges");
   writeInterruptController(out, guest);
-  writeSerial(out);
-  writeRtc(out);
+  writeSerial(out, guest);
+  writeRtc(out, guest);
   fdtEndNode(out);
   fdtEndNode(out);
 }
@@ -86,21 +86,21 @@ function writeChosen(out: FdtWriter, guest: Guest, description: Description): vo
   fdtEndNode(out);
 }
 
-function writeSerial(out: FdtWriter): void {
+function writeSerial(out: FdtWriter, guest: Guest): void {
   fdtBeginNodeAt(out, "serial", UART_BASE);
   fdtPutString(out, "compatible", "ns16550a");
   fdtPutReg(out, UART_BASE, UART_SIZE);
   fdtPutU32(out, "clock-frequency", UART_CLOCK);
-  fdtPutU32(out, "interrupts", UART_IRQ);
+  putInterrupt(out, guest, UART_IRQ);
   fdtPutU32(out, "interrupt-parent", IRQCHIP_PHANDLE);
   fdtEndNode(out);
 }
 
-function writeRtc(out: FdtWriter): void {
+function writeRtc(out: FdtWriter, guest: Guest): void {
   fdtBeginNodeAt(out, "rtc", RTC_BASE);
   fdtPutString(out, "compatible", "google,goldfish-rtc");
   fdtPutReg(out, RTC_BASE, RTC_SIZE);
-  fdtPutU32(out, "interrupts", RTC_IRQ);
+  putInterrupt(out, guest, RTC_IRQ);
   fdtPutU32(out, "interrupt-parent", IRQCHIP_PHANDLE);
   fdtEndNode(out);
 }

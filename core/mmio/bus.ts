@@ -2,7 +2,7 @@
 // A guest's devices by guest-physical address. The table is filled when the guest is made and fixed from then on; each
 // access of a vCPU that stage 2 does not map comes here in trap context. The device sees only its own offset; what it
 // wants of the world (its interrupt line, its output, its alarm) is passed on here, with the guest's lock held.
-import { irqchipAccess, irqchipPeek, now } from "../arch/seam";
+import { aplicRegister, fileRegister, irqchipAccess, irqchipPeek, now } from "../arch/seam";
 import { GoldfishRtc, rtcAccess } from "../dev/goldfish-rtc";
 import { Ns16550, ns16550Access, ns16550Drained, ns16550Peek } from "../dev/ns16550";
 import { Guest } from "../guest/guest";
@@ -13,7 +13,17 @@ import { ringCount } from "../lib/ring";
 import { Status } from "../lib/status";
 import { Access, Unhandled } from "./access";
 import { alarmInit, moveLine, setAlarm } from "./events";
-import { KIND_PLIC, KIND_RTC, KIND_UART, MAX_REGIONS, Region, regionAt } from "./region";
+import {
+  KIND_APLIC,
+  KIND_IMSIC,
+  KIND_PLIC,
+  KIND_RTC,
+  KIND_UART,
+  KIND_VIRTIO,
+  MAX_REGIONS,
+  Region,
+  regionAt,
+} from "./region";
 
 /**
  * Adds a copy of `region` to the guest's table; those added first are found fastest. Busy when it would overlap RAM or
@@ -76,10 +86,23 @@ export function busAccess(guest: Guest, gpa: u64, access: Access): i32 {
 function regionAccess(guest: Guest, region: Region, offset: u64, access: Access): i32 {
   if (((<u32>offset) & (access.width - 1)) != 0) return Unhandled;
   access.offset = offset;
+  if (region.kind >= KIND_VIRTIO) return unlockedAccess(guest, region, access);
   acquire(guest.lock);
   const answer = region.kind == KIND_PLIC ? irqchipAccess(guest, access) : deviceAccess(guest, region, access);
   release(guest.lock);
   return answer;
+}
+
+/** Regions with locks of their own. */
+function unlockedAccess(guest: Guest, region: Region, access: Access): i32 {
+  switch (region.kind) {
+    case KIND_APLIC:
+      return aplicRegister(guest, access);
+    case KIND_IMSIC:
+      return fileRegister(guest, access);
+    default:
+      return Unhandled;
+  }
 }
 
 function deviceAccess(guest: Guest, region: Region, access: Access): i32 {

@@ -14,6 +14,8 @@ export const KIND_RTC: u32 = 3;
 export const KIND_VIRTIO: u32 = 4;
 export const KIND_PCI_CONFIG: u32 = 5;
 export const KIND_PCI_WINDOW: u32 = 6;
+export const KIND_APLIC: u32 = 7;
+export const KIND_IMSIC: u32 = 8;
 
 @unmanaged
 export class Region {

@@ -50,6 +50,7 @@ import {
   SIE_SSIE,
   SIE_STIE,
 } from "./csr";
+import { probeAia } from "./aia";
 import { hostHas } from "./isa";
 import { setStage2Mode } from "./stage2";
 import { hostHasSstc, setTimerKind } from "./timer";
@@ -94,6 +95,7 @@ export function probeHost(fdt: usize): bool {
   timebase = cpus ? fdtU32(fdt, cpus, "timebase-frequency", 0) : 0;
   setTimerKind(u32(hostHas("sstc") && hw.csrProbe(CSR_VSTIMECMP, ABSENT - 1) != ABSENT - 1));
   probeGuestMode();
+  probeAia();
   return probeStage2(fdt);
 }
 

@@ -30,7 +30,7 @@ import {
 } from "./csr";
 
 /** Whether the vCPU's CSRs are in this hart. */
-function isHere(vcpu: Vcpu): bool {
+export function isHere(vcpu: Vcpu): bool {
   return thisHart().loaded == changetype<usize>(vcpu);
 }
 

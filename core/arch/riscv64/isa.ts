@@ -69,20 +69,27 @@ function isAllowed(at: usize, length: u32): bool {
   return false;
 }
 
-/** Writes `riscv,isa-base`, `riscv,isa-extensions` and the older `riscv,isa` for a guest's cpu node. */
-export function writeGuestIsa(writer: FdtWriter): void {
+/** Writes `riscv,isa-base`, `riscv,isa-extensions` and the older `riscv,isa` for a guest's cpu node; `more`: one name more. */
+export function writeGuestIsa(writer: FdtWriter, more: string): void {
   fdtBeginProperty(writer, "riscv,isa-base");
   fdtText(writer, "rv64i");
   fdtEndProperty(writer);
   fdtBeginProperty(writer, "riscv,isa-extensions");
   writeNames(writer, 0);
+  if (more.length) fdtText(writer, more);
   fdtEndProperty(writer);
   fdtBeginProperty(writer, "riscv,isa");
   store<u32>(piece, 0x3436_7672); // "rv64"
   fdtBytes(writer, piece, 4);
   writeNames(writer, UNDERSCORE);
-  store<u8>(piece, 0);
-  fdtBytes(writer, piece, 1);
+  if (more.length) {
+    store<u8>(piece, <u8>UNDERSCORE);
+    fdtBytes(writer, piece, 1);
+    fdtText(writer, more);
+  } else {
+    store<u8>(piece, 0);
+    fdtBytes(writer, piece, 1);
+  }
   fdtEndProperty(writer);
 }
 
