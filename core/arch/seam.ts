@@ -10,10 +10,12 @@ export { now, setHostTimer, TIMER_OFF } from "./riscv64/timer";
 export { fenceHarts, kickHart } from "./riscv64/ipi";
 /** Host interrupt controllers, sources as the host tree numbers them. */
 export {
+  allocateHostMessage,
   claimHostInterrupt,
   completeHostInterrupt,
   disableHostInterrupt,
   enableHostInterrupt,
+  HostMessage,
   hostIrqName,
   routeHostInterrupt,
 } from "./riscv64/irq/host";
