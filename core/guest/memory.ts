@@ -5,7 +5,7 @@
 import * as hw from "../hw";
 import { MAX_RANGES } from "../limits";
 import { Status } from "../lib/status";
-import { mapStage2 } from "../arch/seam";
+import { mapMessages, mapStage2 } from "../arch/seam";
 import { BLOCK, BLOCK_SHIFT, ramAlignment, ramGive, ramTake, ramTakeAt } from "../mem/ram";
 import { Guest } from "./guest";
 
@@ -78,7 +78,7 @@ export function mapGuestMemory(guest: Guest): i32 {
     const status = mapStage2(guest, range.gpa, range.hpa, range.size);
     if (status != Status.Ok) return status;
   }
-  return Status.Ok;
+  return mapMessages(guest);
 }
 
 /** Whether [gpa, gpa + length) lies in the guest's RAM. */
@@ -97,6 +97,17 @@ function rangeOf(guest: Guest, gpa: u64): RamRange {
 /** Bytes from `gpa` to the end of its range, at most `length`. */
 function contiguous(range: RamRange, gpa: u64, length: u64): u64 {
   return min(length, range.size - (gpa - range.gpa));
+}
+
+/** What `gpa`, which is in RAM, is in host memory (hpa), up to hostRun() bytes of it. */
+export function hostAddress(guest: Guest, gpa: u64): u64 {
+  const range = rangeOf(guest, gpa);
+  return range.hpa + (gpa - range.gpa);
+}
+
+/** How many of the `length` bytes of RAM from `gpa` on follow each other in host memory. */
+export function hostRun(guest: Guest, gpa: u64, length: u64): u64 {
+  return contiguous(rangeOf(guest, gpa), gpa, length);
 }
 
 /** Copies guest RAM into linear memory. Range: part of it is not RAM, and nothing was copied. */

@@ -3,27 +3,31 @@
 // lines of `runHart`; everything else happens only when the scheduler or another hart asks for it. Trap context.
 import {
   applyRequests,
+  bringInterrupts,
   handleExit,
   interruptLines,
   loadVcpu,
   now,
   pendingInterrupts,
+  serveInterrupts,
   unloadVcpu,
   updateWaitTrap,
+  vcpuRequest,
 } from "../arch/seam";
+import { virtioContinue } from "../dev/virtio/deferred";
 import * as hw from "../hw";
 import { Hart, thisHart } from "../host/hart";
 import { machineStopped } from "../host/panic";
 import { KIND_WORKER, STATE_BLOCKED, STATE_STOPPED } from "../sched/entity";
 import { mustMove } from "../sched/harts";
-import { needsReschedule, schedNext, schedStop, schedWake } from "../sched/sched";
+import { needsReschedule, schedBlock, schedNext, schedStop, schedWake } from "../sched/sched";
 import { Worker, workerRun } from "../sched/worker";
 import { mustReschedule, traceArm, traceFollow } from "../trace/control";
 import { traceEnter, traceExit, traceInjected, traceSwitch, traceWorker } from "../trace/run";
 import { contain } from "./contain";
 import { vcpuHasLeft } from "./lifecycle";
 import { endSuspend, resetVcpu } from "./power";
-import { REQUEST_LEAVE, REQUEST_MOVE, Vcpu } from "./vcpu";
+import { REQUEST_DEVICE, REQUEST_LEAVE, REQUEST_MOVE, Vcpu } from "./vcpu";
 
 /** What assembly passes in place of a context when the hypervisor itself faulted; 0 is an idle hart. */
 const FAULT: usize = 1;
@@ -66,6 +70,7 @@ export function next(hart: Hart): usize {
 function choose(hart: Hart): usize {
   while (true) {
     traceFollow(hart);
+    serveInterrupts(hart);
     const entity = schedNext();
     if (hart.tracing) traceSwitch(entity, hart);
     if (changetype<usize>(entity) == 0) {
@@ -106,7 +111,10 @@ function prepare(vcpu: Vcpu, hart: Hart): bool {
   }
   if (hart.tracing) hart.exitLines = interruptLines();
   const requests = applyRequests(vcpu);
+  const ready = bringInterrupts(vcpu, hart);
   if (hart.tracing) traceInjected(vcpu, hart);
+  const more = (requests & REQUEST_DEVICE) != 0 && virtioContinue(vcpu.guest);
+  if (more) vcpuRequest(vcpu, REQUEST_DEVICE);
   if (requests & REQUEST_LEAVE || vcpu.paused) {
     // It stays loaded until the scheduler has let go of it: no sooner may another hart have it.
     schedStop(vcpu);
@@ -114,6 +122,16 @@ function prepare(vcpu: Vcpu, hart: Hart): bool {
   }
   // The scheduler calls it off this hart when it is asked next.
   if (requests & REQUEST_MOVE && mustMove(vcpu, hart.index)) return false;
+  if (more) {
+    // Its slice pays; whom this hart's interrupts wake does not wait for the end of it.
+    pendingInterrupts(hart);
+    return false;
+  }
+  if (!ready) {
+    // Another hart still has some of its state, and wakes it.
+    schedBlock(vcpu);
+    return false;
+  }
   endSuspend(vcpu);
   updateWaitTrap(hart);
   if (hart.tracing) traceEnter(vcpu, hart);

@@ -26,6 +26,8 @@ export const REQUEST_FENCE_I: u32 = 16;
 export const REQUEST_LEAVE: u32 = 32;
 /** Its affinity changed: go to a hart where it may run. */
 export const REQUEST_MOVE: u32 = 64;
+/** A VirtIO queue has work left that did not fit the budget of an exit (dev/virtio/deferred.ts). */
+export const REQUEST_DEVICE: u32 = 128;
 
 @unmanaged
 export class Vcpu extends Entity {

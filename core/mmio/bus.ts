@@ -5,6 +5,8 @@
 import { aplicRegister, fileRegister, irqchipAccess, irqchipPeek, now } from "../arch/seam";
 import { GoldfishRtc, rtcAccess } from "../dev/goldfish-rtc";
 import { Ns16550, ns16550Access, ns16550Drained, ns16550Peek } from "../dev/ns16550";
+import { VirtioDevice } from "../dev/virtio/device";
+import { mmioAccess } from "../dev/virtio/mmio";
 import { Guest } from "../guest/guest";
 import { nanoseconds } from "../host/clock";
 import { consoleGuestOutput } from "../host/console";
@@ -96,6 +98,8 @@ function regionAccess(guest: Guest, region: Region, offset: u64, access: Access)
 /** Regions with locks of their own. */
 function unlockedAccess(guest: Guest, region: Region, access: Access): i32 {
   switch (region.kind) {
+    case KIND_VIRTIO:
+      return mmioAccess(changetype<VirtioDevice>(region.device), access);
     case KIND_APLIC:
       return aplicRegister(guest, access);
     case KIND_IMSIC:

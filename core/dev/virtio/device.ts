@@ -38,9 +38,16 @@ export class Virtqueue {
   announced: u32 = 0;
   /** Chains taken and not yet given back. */
   inFlight: u32 = 0;
-  /** 1: something is left to do that did not fit the budget of an exit. */
+  /** Not 0: something is left to do that did not fit the budget of an exit; since when (deferred.ts). Atomics. */
   deferred: u32 = 0;
-  queuePad: u32 = 0;
+  /** 1 while the device may use it: enabled, DRIVER_OK, not broken, not quiet. */
+  live: u32 = 0;
+  /** The driver's index as last read: chains up to there are known. */
+  seen: u32 = 0;
+  /** The index at which the driver was last asked to notify, for the event index; beyond 16 bits: not asked yet. */
+  listened: u32 = 0;
+  /** Atomics: bit 0 while somebody works it off after a notification, bit 1 when another came meanwhile (deferred.ts). */
+  kicks: u32 = 0;
   /** hpa of the three areas while each lies in one piece of host memory, else 0 (queue.ts). */
   descriptorsHpa: u64 = 0;
   driverHpa: u64 = 0;
@@ -84,6 +91,9 @@ export class VirtioDevice extends Device {
   resetting: u32 = 0;
   /** 1 while it may not touch the guest's memory: the guest is being cleared, or the device detached. */
   quiet: u32 = 0;
+  /** Atomics: 1 once the driver broke a ring; the status says so until the device is reset. */
+  broken: u32 = 0;
+  devicePad: u32 = 0;
   /** Counters, for people: notifications taken, chains done, interrupts sent, faults of the driver. */
   notifications: u64 = 0;
   chains: u64 = 0;

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// Balloon of a guest, on VirtIO: to be written. For now it has no queue that does anything.
+// Called by types.ts in trap context.
+import { Access, Handled } from "../../mmio/access";
+import { VirtioDevice, Virtqueue } from "./device";
+
+export function balloonNotify(device: VirtioDevice, queue: Virtqueue): void {}
+
+export function balloonConfig(device: VirtioDevice, access: Access, offset: u32): i32 {
+  access.value = 0;
+  return Handled;
+}
+
+export function balloonReset(device: VirtioDevice): void {}
+
+export function balloonDriverOk(device: VirtioDevice): void {}
