@@ -35,7 +35,9 @@ export {
   setLine,
 } from "./riscv64/irq/line";
 /** Messages of a guest's devices (MSI) into its interrupt files, and what its vCPUs write there: guestMessage(guest, gpa, data). */
-export { aplicRegister, fileRegister, guestMessage } from "./riscv64/irq/messages";
+export { aplicRegister, fileRegister, guestMessage, mapMessages } from "./riscv64/irq/messages";
+/** Hardware that takes a guest's messages while its vCPU is on a hart: brought before it is entered, given back to harts that ask. */
+export { bringInterrupts, serveInterrupts } from "./riscv64/irq/files";
 /** Exits and the change of vCPUs (guest/run.ts). */
 export { handleExit } from "./riscv64/trap";
 export { pendingInterrupts } from "./riscv64/interrupt";
@@ -59,7 +61,13 @@ export { setHostIsa } from "./riscv64/isa";
 export { setUpInterrupts } from "./riscv64/irq/setup";
 export { hostIrqInitHart } from "./riscv64/irq/host";
 /** The processor's part of a guest's tree. */
-export { IRQCHIP_PHANDLE, MSI_PHANDLE, writeCpus, writeInterruptController, writeRandomSeed } from "./riscv64/guest-tree";
+export {
+  IRQCHIP_PHANDLE,
+  MSI_PHANDLE,
+  writeCpus,
+  writeInterruptController,
+  writeRandomSeed,
+} from "./riscv64/guest-tree";
 /** A fault of the hypervisor in words. */
 export {
   describeCause,

@@ -253,7 +253,7 @@ function addVcpus(guest: Guest): i32 {
 
 function bringMemory(guest: Guest): i32 {
   const description = changetype<Description>(guest.description);
-  if (haveTables(guest.ramSize) != Status.Ok)
+  if (haveTables(guest) != Status.Ok)
     return refuse(Status.NoMemory, "the hypervisor's own memory for translation tables is used up");
   const status = takeGuestMemory(guest, description.staticHpa);
   if (status != Status.Ok && description.staticHpa) return refuse(status, "its xen,static-mem is not free host memory");

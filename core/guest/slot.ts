@@ -15,6 +15,7 @@ import { busBytes } from "../mmio/region";
 import { CRASH_BYTES } from "./crash";
 import { DESCRIPTION_BYTES } from "./describe";
 import { devicesBytes } from "./devices/table";
+import { INTERRUPTS_AIA } from "./description";
 import { Guest, GUEST_EMPTY } from "./guest";
 import { RamRange } from "./memory";
 import { addGuest, guestByIndex, guestCount } from "./table";
@@ -29,6 +30,8 @@ const SLOT_BYTES: u32 = 0x1_8000;
 const VCPU_BYTES: u32 = <u32>offsetof<Vcpu>() + 2 * TRAIL_BYTES + <u32>offsetof<Timer>() + 256;
 /** Tables that a guest's RAM may need besides one for each GiB: what is below a level's large pages at both ends. */
 const EDGE_TABLES: u64 = 6;
+/** And the page of an interrupt file. */
+const FILE_TABLES: u64 = 2;
 const GIGABYTE_SHIFT: u64 = 30;
 
 /** A slot that no guest has, with `vcpus` vCPUs; null when all MAX_GUESTS are taken or memory is used up. */
@@ -112,8 +115,9 @@ function addVcpus(guest: Guest, count: u32): bool {
 }
 
 /** Sees to it that the pool has the tables that so much RAM may need. NoMemory when the hypervisor's own is used up. */
-export function haveTables(ramSize: u64): i32 {
-  const needed = EDGE_TABLES + (ramSize >> GIGABYTE_SHIFT) + 1;
+export function haveTables(guest: Guest): i32 {
+  const files: u64 = guest.interrupts == INTERRUPTS_AIA ? FILE_TABLES : 0;
+  const needed = EDGE_TABLES + files + (guest.ramSize >> GIGABYTE_SHIFT) + 1;
   if (needed <= <u64>tablesFree()) return Status.Ok;
   const missing = <u32>(needed - tablesFree());
   return arenaNeeds(missing << 12) ? addTables(missing) : Status.NoMemory;

@@ -55,6 +55,7 @@ export class Context {
   vsatp: u64 = 0;
   scounteren: u64 = 0;
   senvcfg: u64 = 0;
+  siselect: u64 = 0;
   /** Next guest timer interrupt in guest time; all ones means none. Loaded into vstimecmp where the host has Sstc. */
   timer: u64 = 0;
 

@@ -19,7 +19,6 @@ import {
   CSR_HGATP,
   CSR_HGEIE,
   CSR_HIDELEG,
-  CSR_HSTATEEN0,
   CSR_HVIP,
   CSR_SIE,
   CSR_VSATP,
@@ -40,7 +39,6 @@ import {
   HGATP_MODE_SV57X4,
   HGATP_VMID_MASK,
   HGATP_VMID_SHIFT,
-  HSTATEEN0_ENVCFG,
   HVIP_VSEIP,
   HVIP_VSSIP,
   HVIP_VSTIP,
@@ -50,7 +48,8 @@ import {
   SIE_SSIE,
   SIE_STIE,
 } from "./csr";
-import { probeAia } from "./aia";
+import { probeAia, setUpAia } from "./aia";
+import { filesInitHart } from "./irq/files";
 import { hostHas } from "./isa";
 import { setStage2Mode } from "./stage2";
 import { hostHasSstc, setTimerKind } from "./timer";
@@ -150,8 +149,9 @@ export function setUpHart(): void {
   if (hostHas("svadu") && !hostHas("svade")) features |= HENVCFG_ADUE;
   if (hostHasSstc()) features |= HENVCFG_STCE;
   hw.csrWrite(CSR_HENVCFG, features);
-  if (hw.csrProbe(CSR_HSTATEEN0, ABSENT) != ABSENT) hw.csrWrite(CSR_HSTATEEN0, HSTATEEN0_ENVCFG);
+  setUpAia();
   if (hw.csrProbe(CSR_HGEIE, ABSENT) != ABSENT) hw.csrWrite(CSR_HGEIE, 0);
+  filesInitHart();
   hw.csrWrite(CSR_HVIP, 0);
   hw.csrSet(CSR_SIE, SIE_SSIE | SIE_STIE);
 }

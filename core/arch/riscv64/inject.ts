@@ -50,6 +50,12 @@ export function vcpuSetExternal(vcpu: Vcpu, level: u32): void {
   else hw.csrClear(CSR_HVIP, HVIP_VSEIP);
 }
 
+/** The external interrupt of the vCPU, whose CSRs are in this hart, is at `level`. */
+export function driveExternal(vcpu: Vcpu, level: u32): void {
+  if (level == 0) hw.csrClear(CSR_HVIP, HVIP_VSEIP);
+  else if (!(hw.csrRead(CSR_HVIP) & HVIP_VSEIP)) inject(vcpu, HVIP_VSEIP);
+}
+
 /** Another vCPU, or this one, sends a software interrupt. */
 export function vcpuSendSoft(vcpu: Vcpu): void {
   if (isHere(vcpu)) hw.csrSet(CSR_HVIP, HVIP_VSSIP);

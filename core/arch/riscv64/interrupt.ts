@@ -9,12 +9,14 @@ import {
   CSR_SIE,
   CSR_SIP,
   IRQ_S_EXT,
+  IRQ_S_GEXT,
   IRQ_S_SOFT,
   IRQ_S_TIMER,
   SIP_SEIP,
   SIP_SSIP,
   SIP_STIP,
 } from "./csr";
+import { fileInterrupt, pendingFiles } from "./irq/files";
 import { now, TIMER_OFF } from "./timer";
 
 /** Serves the interrupt of `cause`. Answers 0 for another hart's kick, 1 for the timer, 2 for a device. */
@@ -36,6 +38,7 @@ function serve(hart: Hart, cause: u64): u32 {
     return 1;
   }
   if (number == IRQ_S_EXT) hostInterrupts();
+  else if (number == IRQ_S_GEXT) fileInterrupt();
   return 2;
 }
 
@@ -45,6 +48,7 @@ export function pendingInterrupts(hart: Hart): void {
   if (pending & SIP_SSIP) kicked(hart);
   if (pending & SIP_STIP) timerFired(hart);
   if (pending & SIP_SEIP) hostInterrupts();
+  pendingFiles();
 }
 
 /** Another hart changed something that concerns this one: run.ts looks at the queue and at the vCPU's requests. */

@@ -160,6 +160,22 @@ function walkTo(root: usize, gpa: u64, level: u32): usize {
   return entryAt(table, gpa, level);
 }
 
+/** Makes the tables that mapPage needs at gpa, so that it never takes one. NoMemory: the pool is used up. */
+export function makeTables(guest: Guest, gpa: u64): i32 {
+  return walkTo(guest.stage2Root, gpa, 0) ? Status.Ok : Status.NoMemory;
+}
+
+/** Maps the page of a device at gpa to hpa, or unmaps it when that is 0; nothing where makeTables was not. No fence. */
+export function mapPage(guest: Guest, gpa: u64, hpa: u64): void {
+  let table = <usize>guest.stage2Root;
+  for (let level = levels - 1; level != 0; level--) {
+    const entry = load<u64>(entryAt(table, gpa, level));
+    if (!isTable(entry)) return;
+    table = tableOf(entry);
+  }
+  store<u64>(entryAt(table, gpa, 0), hpa != 0 ? ((hpa >> 12) << PTE_PPN_SHIFT) | (LEAF & ~PTE_X) : 0);
+}
+
 /** Empties the guest's tables and returns all but the root to the pool. No hart may still translate through them. */
 export function unmapStage2(guest: Guest): void {
   const top = levels - 1;

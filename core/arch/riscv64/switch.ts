@@ -6,7 +6,9 @@ import { Hart } from "../../host/hart";
 import { timerArm, timerCancel, Timer } from "../../host/timers";
 import { schedUnloaded } from "../../sched/sched";
 import { Vcpu } from "../../guest/vcpu";
+import { loadAia, unloadAia } from "./aia";
 import { fpEnter, fpLeave } from "./fp";
+import { leaveInterrupts } from "./irq/files";
 import { cleanForVcpu, useVmid } from "./vmid";
 import { stage2Hgatp } from "./stage2";
 import { hostHasSstc, now, TIMER_OFF } from "./timer";
@@ -53,6 +55,8 @@ export function unloadVcpu(vcpu: Vcpu, hart: Hart): void {
     // A guest that masks its timer must not be woken by it: the deadline may be long past.
     if (vcpu.vsie & SIE_STIE) armClock(vcpu);
   }
+  unloadAia(vcpu);
+  leaveInterrupts(vcpu, hart);
   hart.loaded = 0;
   schedUnloaded(vcpu);
 }
@@ -77,6 +81,7 @@ export function loadVcpu(vcpu: Vcpu, hart: Hart): void {
   hw.csrWrite(CSR_VSATP, vcpu.vsatp);
   hw.csrWrite(CSR_SCOUNTEREN, vcpu.scounteren);
   hw.csrWrite(CSR_SENVCFG, vcpu.senvcfg);
+  loadAia(vcpu);
   if (hostHasSstc()) {
     hw.csrWrite(CSR_VSTIMECMP, vcpu.timer);
     timerCancel(changetype<Timer>(vcpu.clock));

@@ -28,6 +28,7 @@ import {
   CSR_SCAUSE,
   CSR_STVAL,
 } from "./csr";
+import { indirectAccess } from "./aia";
 import { fetchInstruction, NO_INSTRUCTION } from "./fetch";
 import { fpTrap } from "./fp";
 import { guestPageFault } from "./fault-guest";
@@ -94,7 +95,7 @@ function virtualInstruction(vcpu: Vcpu): void {
     countExit(vcpu, EXIT_YIELD, 0);
     vcpu.pc += 4;
     schedYield();
-  } else {
+  } else if (!indirectAccess(vcpu, instruction)) {
     countExit(vcpu, EXIT_ILLEGAL, instruction);
     raiseException(vcpu, CAUSE_ILLEGAL_INSTRUCTION, instruction);
   }

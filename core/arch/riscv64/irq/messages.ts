@@ -7,6 +7,7 @@
 // In memory: | Lock | one Vfile per vCPU | Vaplic |
 import * as hw from "../../../hw";
 import { IMSIC_BASE } from "../../../guest/board";
+import { INTERRUPTS_AIA } from "../../../guest/description";
 import { Guest } from "../../../guest/guest";
 import { REQUEST_EXTERNAL, Vcpu } from "../../../guest/vcpu";
 import { acquire, Lock, LOCK_SIZE, lockInit, RANK_MEMORY, release } from "../../../lib/lock";
@@ -14,8 +15,8 @@ import { Status } from "../../../lib/status";
 import { MAX_VCPUS } from "../../../limits";
 import { allocate, arenaNeeds } from "../../../mem/arena";
 import { Access, Handled, Unhandled } from "../../../mmio/access";
-import { CSR_HVIP, HVIP_VSEIP } from "../csr";
-import { isHere, vcpuRequest } from "../inject";
+import { driveExternal, isHere, vcpuRequest } from "../inject";
+import { makeTables } from "../stage2";
 import { dropFiles, fileWords } from "./files";
 import { APLIC_TARGET_EIID_MASK, APLIC_TARGET_HART_SHIFT, IMSIC_SETEIPNUM_LE } from "./spec";
 import { Vaplic, VAPLIC_BYTES, vaplicAccess, vaplicInit, vaplicSetLine, vaplicTake } from "./vaplic";
@@ -33,6 +34,16 @@ export function messagesLock(guest: Guest): Lock {
 /** The interrupt file of vCPU `index`. */
 export function vfileOf(guest: Guest, index: u32): Vfile {
   return changetype<Vfile>(guest.messages + FILES + index * offsetof<Vfile>());
+}
+
+/** gpa of its page. */
+export function filePage(index: u32): u64 {
+  return IMSIC_BASE + ((<u64>index) << PAGE_SHIFT);
+}
+
+/** The guest's RAM was just mapped: makes what mapping its files takes. */
+export function mapMessages(guest: Guest): i32 {
+  return guest.interrupts == INTERRUPTS_AIA ? makeTables(guest, IMSIC_BASE) : Status.Ok;
 }
 
 function aplicOf(guest: Guest): Vaplic {
@@ -83,7 +94,7 @@ function send(guest: Guest, index: u32, identity: u32): void {
   if (raised == 0) return;
   const vcpu = changetype<Vcpu>(load<usize>(guest.vcpus + index * sizeof<usize>()));
   if (!isHere(vcpu)) vcpuRequest(vcpu, REQUEST_EXTERNAL);
-  else hw.csrSet(CSR_HVIP, HVIP_VSEIP);
+  else driveExternal(vcpu, 1);
 }
 
 /** Drives interrupt wire `line` to `level`. The guest's lock is held. */

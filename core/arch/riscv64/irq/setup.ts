@@ -3,6 +3,7 @@
 import { allocate } from "../../../mem/arena";
 import { Status } from "../../../lib/status";
 import { discoverHostIrq, HOST_IRQ_INFO_SIZE } from "./discover";
+import { filesInit } from "./files";
 import { hostIrqInit } from "./host";
 import { HostIrqInfo } from "./info";
 
@@ -10,6 +11,8 @@ import { HostIrqInfo } from "./info";
 export function setUpInterrupts(fdt: usize): i32 {
   const info = allocate(HOST_IRQ_INFO_SIZE);
   if (!info) return Status.NoMemory;
-  const status = discoverHostIrq(fdt, changetype<HostIrqInfo>(info));
-  return status == Status.Ok ? hostIrqInit(changetype<HostIrqInfo>(info)) : status;
+  let status = discoverHostIrq(fdt, changetype<HostIrqInfo>(info));
+  if (status == Status.Ok) status = hostIrqInit(changetype<HostIrqInfo>(info));
+  if (status == Status.Ok) filesInit(changetype<HostIrqInfo>(info));
+  return status;
 }
