@@ -5,6 +5,9 @@
 import { aplicRegister, fileRegister, irqchipAccess, irqchipPeek, now } from "../arch/seam";
 import { GoldfishRtc, rtcAccess } from "../dev/goldfish-rtc";
 import { Ns16550, ns16550Access, ns16550Drained, ns16550Peek } from "../dev/ns16550";
+import { pciConfigAccess } from "../dev/pci/config";
+import { PciHost } from "../dev/pci/function";
+import { pciWindowAccess } from "../dev/pci/window";
 import { VirtioDevice } from "../dev/virtio/device";
 import { mmioAccess } from "../dev/virtio/mmio";
 import { Guest } from "../guest/guest";
@@ -18,6 +21,8 @@ import { alarmInit, moveLine, setAlarm } from "./events";
 import {
   KIND_APLIC,
   KIND_IMSIC,
+  KIND_PCI_CONFIG,
+  KIND_PCI_WINDOW,
   KIND_PLIC,
   KIND_RTC,
   KIND_UART,
@@ -100,6 +105,10 @@ function unlockedAccess(guest: Guest, region: Region, access: Access): i32 {
   switch (region.kind) {
     case KIND_VIRTIO:
       return mmioAccess(changetype<VirtioDevice>(region.device), access);
+    case KIND_PCI_WINDOW:
+      return pciWindowAccess(changetype<PciHost>(region.device), access);
+    case KIND_PCI_CONFIG:
+      return pciConfigAccess(changetype<PciHost>(region.device), access);
     case KIND_APLIC:
       return aplicRegister(guest, access);
     case KIND_IMSIC:

@@ -169,6 +169,7 @@ check(
     },
     { code: 'export { now } from "./riscv64/timer";', filename: "core/arch/seam.ts" },
     { code: 'import { Access } from "../mmio/access"; import { A } from "./spec";', filename: "core/dev/rtc.ts" },
+    { code: 'import { Guest } from "../../guest/guest";', filename: "core/dev/virtio/queue.ts" },
   ],
   [
     { code: 'import { CSR } from "../arch/riscv64/csr";', says: "seam" },
