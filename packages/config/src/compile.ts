@@ -5,11 +5,12 @@
 import path from "node:path";
 import { FdtNode, FdtTree, printDts, type PropertyInput, serialize, u64 } from "@typeone/fdt";
 import type { GuestSpec, MachineOptions } from "@typeone/host";
+import { addSwitches, deviceNodes, machineProperties, type Properties } from "./devices/compile.ts";
 import { DEBIAN } from "./schema.ts";
 import type { Guest, Host, System } from "./system.ts";
 import { KIB, MIB } from "./units.ts";
 
-export type Properties = Readonly<Record<string, PropertyInput>>;
+export type { Properties } from "./devices/compile.ts";
 
 const wide = (value: number | undefined): Uint8Array | undefined => (value === undefined ? undefined : u64(value));
 
@@ -17,7 +18,7 @@ function mask(harts: readonly number[] | undefined): Uint8Array | undefined {
   return harts === undefined ? undefined : u64(harts.reduce((set, hart) => set | (1n << BigInt(hart)), 0n));
 }
 
-/** What a guest's node says besides its name, memory, vCPUs, static memory and modules. */
+/** What a guest's node says besides its name, memory, vCPUs, static memory, modules and devices. */
 export function guestProperties(guest: Guest): Properties {
   const all: Record<string, PropertyInput> = {
     "typeone,max-cpus": guest.maxVcpus > guest.vcpus ? guest.maxVcpus : undefined,
@@ -32,6 +33,7 @@ export function guestProperties(guest: Guest): Properties {
     "typeone,on-reboot": guest.onReboot,
     "typeone,on-poweroff": guest.onPoweroff,
     "typeone,restart-limit": guest.restartLimit,
+    ...machineProperties(guest),
   };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
@@ -40,6 +42,12 @@ export function guestProperties(guest: Guest): Properties {
 export function hostProperties(host: Host): Properties {
   const all: Record<string, PropertyInput> = { "typeone,policy": host.policy, "typeone,slice-us": wide(host.sliceUs) };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+}
+
+/** Fills /chosen of the host's tree with what is not about one guest: defaults, and the switches. */
+export function fillChosen(chosen: FdtNode, system: Pick<System, "host" | "networks">): void {
+  chosen.assign(hostProperties(system.host));
+  addSwitches(chosen, system);
 }
 
 function fillNode(node: FdtNode, guest: Guest): FdtNode {
@@ -60,18 +68,26 @@ function addModule(node: FdtNode, kind: "kernel" | "ramdisk" | "device-tree", mo
   node.ensureChild(`module-${kind}`).assign(properties);
 }
 
-/** A guest's own tree, whose root is its node. `file` answers what to say of a module's file, if anything. */
-function guestTree(guest: Guest, node: FdtNode, file: (name: string) => Properties): FdtNode {
+/** A guest's own tree, whose root is its node. `file` answers what to say of a file, if anything, and of what it is. */
+function guestTree(guest: Guest, node: FdtNode, file: (name: string, device?: string) => Properties): FdtNode {
   fillNode(node, guest);
   addModule(node, "kernel", { bootargs: guest.bootargs, ...file(guest.kernel) });
   if (guest.ramdisk !== undefined) addModule(node, "ramdisk", file(guest.ramdisk));
   if (guest.deviceTree !== undefined) addModule(node, "device-tree", file(guest.deviceTree));
+  for (const device of deviceNodes(guest)) {
+    const content = device.file === undefined ? {} : file(device.file, device.name);
+    node.ensureChild(device.name).assign({ ...device.properties, ...content });
+  }
   return node;
 }
 
-/** The description that a request to create this guest carries: a flattened tree whose root is its node. */
-export function compileGuest(guest: Guest): Uint8Array {
-  return serialize(new FdtTree(guestTree(guest, new FdtNode(""), () => ({}))));
+/**
+ * The description that a request to create this guest carries: a flattened tree whose root is its node. `blobs`: by
+ * device ("disk@0"), the blob with the content of its file.
+ */
+export function compileGuest(guest: Guest, blobs: ReadonlyMap<string, number> = new Map()): Uint8Array {
+  const file = (_name: string, device?: string): Properties => ({ "typeone,blob": blobs.get(device ?? "") });
+  return serialize(new FdtTree(guestTree(guest, new FdtNode(""), file)));
 }
 
 /** The same as source. */
@@ -85,9 +101,8 @@ export function compileGuestDts(guest: Guest): string {
  */
 export function compileSystem(system: System, folder = path.dirname(system.file)): FdtTree {
   const tree = new FdtTree();
-  const chosen = tree
-    .ensure("/chosen")
-    .assign({ "#address-cells": 2, "#size-cells": 2, ...hostProperties(system.host) });
+  const chosen = tree.ensure("/chosen").assign({ "#address-cells": 2, "#size-cells": 2 });
+  fillChosen(chosen, system);
   const file = (name: string): Properties => ({ "typeone,file": shortName(name, folder) });
   for (const guest of system.guests) {
     const node = chosen.ensureChild(`guest-${guest.name}`);
@@ -97,7 +112,12 @@ export function compileSystem(system: System, folder = path.dirname(system.file)
   }
   const { machine, harts, memoryBytes, aia, cpu, sstc } = system.host;
   const host = { machine, harts, memory: u64(memoryBytes / KIB), aia, cpu, "no-sstc": !sstc };
-  chosen.ensureChild("host").assign({ compatible: "typeone,host", ...host });
+  const hostNode = chosen.ensureChild("host").assign({ compatible: "typeone,host", ...host });
+  (system.disks ?? []).forEach(({ name, file: content, format, readOnly, sizeBytes }, i) => {
+    const size = sizeBytes === undefined ? undefined : u64(sizeBytes / KIB);
+    const disk = { "typeone,name": name, ...file(content), format, "read-only": readOnly, "typeone,size": size };
+    hostNode.ensureChild(`disk@${i}`).assign({ compatible: "typeone,host-disk", ...disk });
+  });
   return tree;
 }
 
@@ -134,11 +154,18 @@ export function guestSpec(guest: Guest, files: GuestFiles = {}): GuestSpec {
     memory: staticMemory === false ? "dynamic" : "static",
     ...(typeof staticMemory === "number" ? { staticHpa: staticMemory } : {}),
     properties: guestProperties(guest),
+    devices: deviceNodes(guest),
   };
 }
 
-/** The host as QEMU options. */
-export function machineOptions(host: Host): MachineOptions {
+/** The host as QEMU options; `system` adds its disks and the NICs of its networks. */
+export function machineOptions(host: Host, system: Pick<System, "disks" | "networks"> = {}): MachineOptions {
   const { harts, memoryBytes, aia, cpu, sstc } = host;
-  return { harts, memoryMiB: memoryBytes / MIB, aia, cpu, sstc: sstc ? "on" : "off" };
+  const disks = system.disks ?? [];
+  const nics = (system.networks ?? []).filter(({ uplink }) => uplink === "user");
+  return {
+    ...{ harts, memoryMiB: memoryBytes / MIB, aia, cpu, sstc: sstc ? "on" : "off" },
+    ...(disks.length > 0 ? { disks } : {}),
+    ...(nics.length > 0 ? { nics } : {}),
+  };
 }

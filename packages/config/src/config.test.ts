@@ -41,7 +41,7 @@ async function load(file: string): Promise<System> {
   return system as System;
 }
 
-const withoutFile = ({ host, guests }: System) => ({ host, guests });
+const withoutFile = ({ host, disks, networks, guests }: System) => ({ host, disks, networks, guests });
 
 describe("examples", () => {
   it("two-linux is the same system in TypeScript, YAML and TOML", async () => {
@@ -152,6 +152,35 @@ export default defineSystem({ guests: [guest] });`;
   });
 });
 
+const anyDisk = fc.record<schema.GuestDiskInput & object, "from" | "serial">(
+  {
+    from: fc.constantFrom("data", "disk1", { file: "./x.img" }, { size: "8MiB" }),
+    slice: fc.record({ first: fc.constantFrom(0, 2048, "1MiB"), sectors: fc.constantFrom(1, "64KiB") }),
+    readOnly: fc.boolean(),
+    overlay: fc.constant("1MiB"),
+    serial: fc.stringMatching(/^[a-z0-9]{1,20}$/),
+    queues: fc.integer({ min: 1, max: 8 }),
+    rate: fc.constantFrom(1, "10MB/s"),
+    iops: fc.integer({ min: 1, max: 1e9 }),
+    bus: fc.constantFrom("pci", "mmio"),
+  },
+  { requiredKeys: ["from", "serial"] },
+) as fc.Arbitrary<Exclude<schema.GuestDiskInput, string>>;
+
+const anyNet: fc.Arbitrary<schema.GuestNetworkInput> = fc.record(
+  {
+    network: fc.constantFrom("lan", "wan"),
+    mac: fc.constantFrom("52:54:00:00:00:01", "52-54-00-AB-cd-02"),
+    vlan: fc.integer({ min: 1, max: 4094 }),
+    rate: fc.constantFrom(125_000, "1Mbit/s"),
+    isolated: fc.boolean(),
+    mtu: fc.integer({ min: 68, max: 9000 }),
+    queues: fc.integer({ min: 1, max: 4 }),
+    bus: fc.constantFrom("pci" as const, "mmio" as const),
+  },
+  { requiredKeys: ["network"] },
+);
+
 /** Systems without faults, as their file would say. */
 const anySystem: fc.Arbitrary<SystemInput> = fc
   .record({
@@ -189,13 +218,36 @@ const anySystem: fc.Arbitrary<SystemInput> = fc
           onPoweroff: fc.constantFrom(...schema.ACTIONS),
           restartLimit: fc.nat(100),
           autostart: fc.boolean(),
+          disks: fc.uniqueArray(anyDisk, { maxLength: 3, selector: ({ serial }) => serial }),
+          networks: fc.array(anyNet, { maxLength: 2 }),
+          consoles: fc.constantFrom(0, 2, { ports: 1, bus: "mmio" as const }),
+          rng: fc.constantFrom(true, false, { bus: "pci" as const }),
+          balloon: fc.boolean(),
+          interrupts: fc.constantFrom(...schema.INTERRUPTS),
+          hotplug: fc.nat(4),
         },
         { requiredKeys: ["name", "memory", "kernel"] },
       ),
       { maxLength: 4, minLength: 1, selector: ({ name }) => name },
     ),
+    disks: fc.constant({ data: "./data.img", "1.qcow2": { file: "a.qcow2" }, made: { size: "64GiB", readOnly: true } }),
+    networks: fc.constantFrom(
+      { lan: "user", wan: {} },
+      { wan: "none", lan: { uplink: "user", forwards: ["2222 -> 22", "udp 0.0.0.0:53 -> 10.0.2.16:53"] } },
+    ),
   })
-  .map((system) => system as SystemInput);
+  .map((system) => system as SystemInput)
+  // What guests do to each other is not what this is about.
+  .filter(({ guests = [] }) => {
+    const used = guests.flatMap(({ disks = [] }) => (disks as { from: unknown }[]).map(({ from }) => from));
+    const macs = guests.flatMap(({ networks = [] }) => (networks as { mac?: string }[]).map(({ mac }) => mac ?? ""));
+    return ["data", "disk1"].every((name) => used.filter((from) => from === name).length < 2) && unique(macs);
+  });
+
+function unique(macs: readonly string[]): boolean {
+  const given = macs.filter((mac) => mac !== "");
+  return new Set(given).size === given.length;
+}
 
 describe("compile", () => {
   it("a system as .dts, in any order of settings, is read back as the same system", async () => {

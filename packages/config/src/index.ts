@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // System descriptions: read from any format, checked, compiled to the device-tree form that the hypervisor reads.
 export { compileGuest, compileGuestDts, compileSystem, compileSystemDts } from "./compile.ts";
-export { guestProperties, guestSpec, hostProperties, machineOptions } from "./compile.ts";
+export { fillChosen, guestProperties, guestSpec, hostProperties, machineOptions } from "./compile.ts";
+export { compileDevice, deviceNodes, diskProperties, networkProperties } from "./devices/compile.ts";
+export type { DeviceNode, Properties } from "./devices/compile.ts";
+export { dataFolder, toGuestDisk, toGuestNetwork, writes } from "./devices/devices.ts";
+export type * from "./devices/devices.ts";
+export { guestDiskSchema, guestNetworkSchema } from "./devices/schema.ts";
 export type { GuestFiles } from "./compile.ts";
 export { defineGuest, defineSystem } from "./define.ts";
 export { DEFAULT_FILES, loadGuest, loadSystem } from "./load.ts";

@@ -33,7 +33,7 @@ export function report(reporter: Reporter, path: Path, { severity, message, fix 
 
 /** All problems of a failed parse. `schema` is what the data was parsed with; it knows examples and allowed keys. */
 export function problemsOf(error: z.ZodError, schema: z.ZodType, reporter: Reporter): Problem[] {
-  return error.issues.flatMap((issue) => {
+  return error.issues.flatMap(closer).flatMap((issue) => {
     if (issue.code === "unrecognized_keys") {
       const known = keysOf(schemaAt(schema, issue.path));
       return issue.keys.map((key) => report(reporter, [...issue.path, key], unknownKey(key, known)));
@@ -42,6 +42,16 @@ export function problemsOf(error: z.ZodError, schema: z.ZodType, reporter: Repor
       report(reporter, issue.path, { severity: "error", ...explain(issue, schemaAt(schema, issue.path), reporter) }),
     ];
   });
+}
+
+/** Of a setting with several forms: what is wrong with the one that was meant, by its kind; else the issue itself. */
+function closer(issue: Issue): Issue[] {
+  if (issue.code !== "invalid_union") return [issue];
+  const ofOtherKind = (form: readonly Issue[]): boolean =>
+    form.some(({ code, path }) => path.length === 0 && (code === "invalid_type" || code === "invalid_union"));
+  const meant = issue.errors.filter((form) => !ofOtherKind(form));
+  if (meant.length !== 1) return [issue];
+  return (meant[0] ?? []).map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })).flatMap(closer);
 }
 
 /** A setting that nobody knows. */
@@ -76,6 +86,8 @@ function explain(issue: Issue, schema: z.ZodType | undefined, reporter: Reporter
       return { fix: example, ...outOfRange(issue, schema) };
     case "invalid_format":
       return { message: `${show(input)} will not do: ${issue.message}`, fix: example };
+    case "invalid_key":
+      return { message: `${show(input)} will not do: ${issue.issues[0]?.message ?? "it is no name"}` };
     case "custom":
       return { message: issue.message, fix: fixIn(issue.params) ?? example };
     default:
@@ -128,7 +140,10 @@ const KINDS: Readonly<Record<string, string>> = {
 function unionKinds(schema: z.ZodType | undefined): string[] {
   const union = schema instanceof z.ZodPipe ? bare(schema.in as z.ZodType) : schema;
   if (!(union instanceof z.ZodUnion)) return [];
-  return union.options.map((option) => KINDS[(option as z.ZodType).def.type] ?? (option as z.ZodType).def.type);
+  return union.options.map((option) => {
+    const kind = innermost(option as z.ZodType).def.type;
+    return KINDS[kind] ?? kind;
+  });
 }
 
 /** A value as it would be written, cut to a readable length. */
@@ -148,20 +163,36 @@ function bare(schema: z.ZodType | undefined): z.ZodType | undefined {
   return at;
 }
 
+/** What is read first of a chain of forms: the text of a short form. */
+function innermost(schema: z.ZodType): z.ZodType {
+  return schema instanceof z.ZodPipe ? innermost(schema.in as z.ZodType) : schema;
+}
+
+/** The group of settings that a setting with several forms has as its long form. */
+function group(schema: z.ZodType | undefined): z.ZodType | undefined {
+  const inner = bare(schema);
+  if (inner instanceof z.ZodPipe && innermost(inner) instanceof z.ZodObject) return innermost(inner);
+  if (!(inner instanceof z.ZodUnion)) return inner;
+  return (
+    inner.options.map((option) => group(option as z.ZodType)).find((option) => option instanceof z.ZodObject) ?? inner
+  );
+}
+
 /** The schema of the setting at `path`. */
 function schemaAt(schema: z.ZodType, path: Path): z.ZodType | undefined {
   let at: z.ZodType | undefined = schema;
   for (const part of path) {
-    const inner = bare(at);
+    const inner = group(at);
     if (inner instanceof z.ZodObject) at = (inner.shape as Record<string, z.ZodType>)[String(part)];
     else if (inner instanceof z.ZodArray) at = inner.element as z.ZodType;
+    else if (inner instanceof z.ZodRecord) at = inner.valueType as z.ZodType;
     else return at;
   }
   return at;
 }
 
 export function keysOf(schema: z.ZodType | undefined): string[] {
-  const inner = bare(schema);
+  const inner = group(schema);
   return inner instanceof z.ZodObject ? Object.keys(inner.shape).filter((key) => key !== "$schema") : [];
 }
 

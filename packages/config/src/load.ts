@@ -4,6 +4,7 @@
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import type { z } from "zod";
+import type { Devices } from "./check/devices.ts";
 import { checkSystem, type Entry } from "./check/system.ts";
 import { MISSING, problemsOf, report, type Reporter, show } from "./issues.ts";
 import { hasErrors, type Path, type Problem, sortProblems } from "./problem.ts";
@@ -13,6 +14,8 @@ import { readToml } from "./read/toml.ts";
 import { readTs } from "./read/ts.ts";
 import { readTree } from "./read/tree.ts";
 import { readXl } from "./read/xl.ts";
+import { toHostDisks, toNetworks } from "./devices/devices.ts";
+import { hostDisksSchema, networksSchema } from "./devices/schema.ts";
 import { guestSchema, hostSchema, systemSchema } from "./schema.ts";
 import { type Guest, type Host, type System, toGuest, toHost } from "./system.ts";
 
@@ -22,7 +25,7 @@ export interface LoadOptions {
   /** "files" (default) also looks at kernels and ramdisks; "none" leaves the disk alone. */
   readonly look?: "files" | "none";
   /** The host that runs already: guests are for it, one at a time, whatever host the file describes. */
-  readonly running?: Pick<Host, "harts" | "memoryBytes">;
+  readonly running?: Pick<Host, "harts" | "memoryBytes"> & { readonly disks?: readonly string[] };
 }
 
 export interface LoadedSystem {
@@ -139,10 +142,15 @@ async function checkSource(source: Source, options: LoadOptions): Promise<{ syst
   }
   const folder = path.dirname(path.resolve(source.file));
   // What is sound is checked further even if something beside it is not: all problems at once.
-  const { host, guests } = parsed.success ? allParts(parsed.data) : soundParts(whole);
+  const { host, guests, ...parts } = parsed.success ? allParts(parsed.data) : soundParts(whole);
+  const absolute = path.resolve(source.file);
+  const disks = toHostDisks(parts.disks ?? {}, absolute);
+  const networks = toNetworks(parts.networks ?? {});
   const described = host && toHost(host);
   const fallback = toHost(hostSchema.parse({}));
-  const resolved = options.running ? { ...(described ?? fallback), ...options.running } : described;
+  const { running } = options;
+  const has = running && { harts: running.harts, memoryBytes: running.memoryBytes };
+  const resolved = has ? { ...(described ?? fallback), ...has } : described;
   const entries = guests.map(({ settings, index }): Entry => ({
     guest: toGuest(settings, folder, resolved),
     path: ["guests", index],
@@ -150,12 +158,35 @@ async function checkSource(source: Source, options: LoadOptions): Promise<{ syst
   }));
   const look = options.look ?? "files";
   const together = options.running ? "one at a time" : "all";
-  problems.push(...(await checkSystem({ host: resolved, entries, data: guestsIn(whole), reporter, look, together })));
-  return { system: systemOf(source.file, resolved ?? fallback, entries), problems };
+  const devices: Devices = { disks, networks, ...namesIn(whole, source.kind, options), of: source.kind };
+  const input = { host: resolved, entries, data: guestsIn(whole), devices, reporter, look, together } as const;
+  problems.push(...(await checkSystem(input)));
+  const system: System = {
+    file: absolute,
+    host: resolved ?? fallback,
+    ...(disks.length > 0 ? { disks } : {}),
+    ...(networks.length > 0 ? { networks } : {}),
+    guests: entries.map(({ guest }) => guest),
+  };
+  return { system, problems };
 }
 
-function systemOf(file: string, host: Host, entries: readonly Entry[]): System {
-  return { file: path.resolve(file), host, guests: entries.map(({ guest }) => guest) };
+/** Names of disks and networks that guests may use, also of those with faults of their own; undefined: any. */
+function namesIn(
+  data: unknown,
+  of: Source["kind"],
+  { running }: LoadOptions,
+): Pick<Devices, "diskNames" | "networkNames"> {
+  const keys = (key: "disks" | "networks"): string[] => {
+    const value: unknown =
+      typeof data === "object" && data !== null ? (data as Partial<Record<string, unknown>>)[key] : {};
+    return typeof value === "object" && value !== null ? Object.keys(value) : [];
+  };
+  // A network that only guests name is a switch of theirs; a system's file names them all.
+  return {
+    diskNames: running ? running.disks : keys("disks"),
+    networkNames: running || of === "guest" ? undefined : keys("networks"),
+  };
 }
 
 interface Sound {
@@ -164,12 +195,14 @@ interface Sound {
 }
 
 interface Parts {
+  readonly disks?: z.output<typeof hostDisksSchema>;
+  readonly networks?: z.output<typeof networksSchema>;
   readonly host: z.output<typeof hostSchema> | undefined;
   readonly guests: readonly Sound[];
 }
 
-function allParts({ host, guests }: z.output<typeof systemSchema>): Parts {
-  return { host, guests: guests.map((settings, index) => ({ settings, index })) };
+function allParts({ host, guests, disks, networks }: z.output<typeof systemSchema>): Parts {
+  return { host, disks, networks, guests: guests.map((settings, index) => ({ settings, index })) };
 }
 
 /** The host and the guests that can be read by themselves; no host if it cannot. */
@@ -179,7 +212,22 @@ function soundParts(data: unknown): Parts {
     const parsed = guestSchema.safeParse(guest);
     return parsed.success ? [{ settings: parsed.data, index }] : [];
   });
-  return { host: hostSchema.safeParse(host ?? {}).data, guests: sound };
+  return {
+    host: hostSchema.safeParse(host ?? {}).data,
+    disks: soundEntries(data, "disks", hostDisksSchema),
+    networks: soundEntries(data, "networks", networksSchema),
+    guests: sound,
+  };
+}
+
+/** Those entries of a record that can be read by themselves. */
+function soundEntries<T extends z.ZodType>(data: unknown, key: string, schema: T): z.output<T> {
+  const value: unknown =
+    typeof data === "object" && data !== null ? (data as Partial<Record<string, unknown>>)[key] : {};
+  const sound = Object.entries(typeof value === "object" && value !== null ? value : {}).filter(
+    ([name, entry]) => schema.safeParse({ [name]: entry }).success,
+  );
+  return schema.parse(Object.fromEntries(sound));
 }
 
 function guestsIn(data: unknown): readonly unknown[] {

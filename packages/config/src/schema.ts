@@ -3,14 +3,27 @@
 // it. What concerns several settings at once is in check/. Limits are those of core/limits.ts and core/guest/describe.ts;
 // a test compares them.
 import { z } from "zod";
-import { formatSize, GIB, isFault, MIB, parseAddress, parseHarts, parseSize, TIB, type Fault } from "./units.ts";
+import {
+  balloonSchema,
+  consolesSchema,
+  guestDiskSchema,
+  guestNetworkSchema,
+  hostDisksSchema,
+  MAX_DISKS,
+  MAX_NETS,
+  networksSchema,
+  rngSchema,
+} from "./devices/schema.ts";
+import { file, numberOrText, refuse, size, whole } from "./fields.ts";
+import { GIB, isFault, MIB, parseAddress, parseHarts, TIB } from "./units.ts";
+
+export { PAGE } from "./fields.ts";
 
 export const MAX_GUESTS = 64;
 export const MAX_VCPUS = 8;
 export const MAX_HARTS = 16;
 export const LEAST_MEMORY = 2 * MIB;
 export const MOST_MEMORY = TIB;
-export const PAGE = 4096;
 /** Characters of a name. */
 export const NAME_LENGTH = 31;
 export const NAME_PATTERN = /^[A-Za-z0-9._-]{1,31}$/;
@@ -22,37 +35,10 @@ export const ACTIONS = ["destroy", "restart", "preserve"] as const;
 export const AIA = ["none", "aplic", "aplic-imsic"] as const;
 export const CPUS = ["rv64", "max", "rva23s64"] as const;
 export const MACHINES = ["qemu-virt"] as const;
+export const INTERRUPTS = ["plic", "aia"] as const;
+export const MAX_HOTPLUG = 4;
 export type Policy = (typeof POLICIES)[number];
 export type Action = (typeof ACTIONS)[number];
-
-type Context = z.RefinementCtx;
-
-/** Reports a fault at the setting that is being read. */
-function refuse(context: Context, fault: Fault): never {
-  context.addIssue({ code: "custom", message: fault.wrong, params: { fix: fault.fix } });
-  return z.NEVER;
-}
-
-const numberOrText = z.union([z.number(), z.string()]);
-
-function size(least: number, most: number) {
-  return numberOrText.transform((given, context): number => {
-    const bytes = parseSize(given);
-    if (isFault(bytes)) return refuse(context, bytes);
-    const range = `${formatSize(least)} to ${formatSize(most)}`;
-    if (bytes < least || bytes > most) {
-      const unit = typeof given === "number" && given > 0 ? "; a plain number counts MiB" : "";
-      return refuse(context, { wrong: `${formatSize(bytes)} is out of range`, fix: `write ${range}${unit}` });
-    }
-    if (bytes % PAGE !== 0) {
-      const up = formatSize(Math.ceil(bytes / MIB) * MIB);
-      return refuse(context, { wrong: `${formatSize(bytes)} is not in whole pages of 4 KiB`, fix: `write "${up}"` });
-    }
-    return bytes;
-  });
-}
-
-const whole = (least: number, most: number) => z.number().int().min(least).max(most);
 
 const harts = z.union([z.number(), z.string(), z.array(numberOrText).min(1)]).transform((given, context) => {
   const set = parseHarts(given);
@@ -67,7 +53,6 @@ const staticMemory = z.union([z.boolean(), z.number(), z.string()]).transform((g
   return refuse(context, { wrong: "the address is not a multiple of 2 MiB", fix: 'write it like "0xa0000000"' });
 });
 
-const file = z.string().min(1);
 const microseconds = whole(1, 1e12);
 
 /** Not a setting: JSON files name their schema by it. */
@@ -135,6 +120,35 @@ export const guestSchema = z
       description: "Host memory that is only this guest's: true, or the host address where it begins.",
       examples: [true, "0xa0000000"],
     }),
+    disks: z
+      .array(guestDiskSchema)
+      .max(MAX_DISKS)
+      .optional()
+      .meta({
+        description: 'VirtIO disks, in order: objects, or texts like "debian,overlay=512M".',
+        examples: [["data"], ["debian,overlay=512M"]],
+      }),
+    networks: z
+      .array(guestNetworkSchema)
+      .max(MAX_NETS)
+      .optional()
+      .meta({
+        description: 'VirtIO network interfaces, in order: objects, or texts like "lan" or "lan,vlan=10".',
+        examples: [["lan"], ["lan,rate=10MB/s"]],
+      }),
+    consoles: consolesSchema,
+    rng: rngSchema,
+    balloon: balloonSchema,
+    interrupts: z
+      .enum(INTERRUPTS)
+      .optional()
+      .meta({
+        description: "The guest's interrupt controller; what suits host and devices when absent.",
+        examples: ["aia"],
+      }),
+    hotplug: whole(0, MAX_HOTPLUG)
+      .optional()
+      .meta({ description: "PCI slots kept empty for devices that are attached later.", examples: [2] }),
     onCrash: z
       .enum(ACTIONS)
       .default("preserve")
@@ -201,6 +215,8 @@ export const systemSchema = z
   .strictObject({
     $schema: schemaKey,
     host: hostSchema.prefault({}),
+    disks: hostDisksSchema,
+    networks: networksSchema,
     guests: z
       .array(guestSchema)
       .max(MAX_GUESTS)
@@ -212,6 +228,8 @@ export const systemSchema = z
 /** What a file may say about one guest. */
 export type GuestInput = z.input<typeof guestSchema>;
 export type HostInput = z.input<typeof hostSchema>;
+export type GuestDiskInput = z.input<typeof guestDiskSchema>;
+export type GuestNetworkInput = z.input<typeof guestNetworkSchema>;
 /** What a file may say. */
 export type SystemInput = z.input<typeof systemSchema>;
 

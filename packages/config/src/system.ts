@@ -10,10 +10,24 @@ import {
   DEBIAN,
   type guestSchema,
   type hostSchema,
+  type INTERRUPTS,
   type MACHINES,
   MAX_HARTS,
   type Policy,
 } from "./schema.ts";
+import {
+  type Consoles,
+  type GuestDisk,
+  type GuestNetwork,
+  type HostDisk,
+  type Network,
+  type OnBus,
+  present,
+  toConsoles,
+  toGuestDisk,
+  toGuestNetwork,
+  toOnBus,
+} from "./devices/devices.ts";
 import { resolveHarts } from "./units.ts";
 
 export interface Host {
@@ -48,6 +62,15 @@ export interface Guest {
   readonly budgetUs?: number;
   /** false: any host memory; true: a range of its own, chosen for it; a number: the host address of that range. */
   readonly staticMemory: boolean | number;
+  /** Absent: none. */
+  readonly disks?: readonly GuestDisk[];
+  readonly networks?: readonly GuestNetwork[];
+  readonly consoles?: Consoles;
+  readonly rng?: OnBus;
+  readonly balloon?: OnBus;
+  readonly interrupts?: (typeof INTERRUPTS)[number];
+  /** PCI slots for devices that come later. */
+  readonly hotplug?: number;
   readonly onCrash: Action;
   readonly onReboot: Action;
   readonly onPoweroff: Action;
@@ -59,14 +82,10 @@ export interface System {
   /** The file it came from, absolute. */
   readonly file: string;
   readonly host: Host;
+  /** Absent: none. */
+  readonly disks?: readonly HostDisk[];
+  readonly networks?: readonly Network[];
   readonly guests: readonly Guest[];
-}
-
-type Without<T> = { [K in keyof T]: Exclude<T[K], undefined> };
-
-/** Leaves out what is undefined. */
-function present<T extends object>(value: T): Without<T> {
-  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as Without<T>;
 }
 
 export function toHost({ memory, ...rest }: z.output<typeof hostSchema>): Host {
@@ -75,7 +94,7 @@ export function toHost({ memory, ...rest }: z.output<typeof hostSchema>): Host {
 
 /** `folder`: what relative file names start from. `host`: where the guest is to run, if that is known. */
 export function toGuest(guest: z.output<typeof guestSchema>, folder: string, host?: Host): Guest {
-  const { memory, affinity, maxVcpus, kernel, ramdisk, deviceTree, ...rest } = guest;
+  const { memory, affinity, maxVcpus, kernel, ramdisk, deviceTree, disks, networks, ...rest } = guest;
   const locate = (name: string | undefined): string | undefined =>
     name === undefined || name === DEBIAN ? name : path.resolve(folder, name);
   return present({
@@ -85,6 +104,12 @@ export function toGuest(guest: z.output<typeof guestSchema>, folder: string, hos
     ramdisk: locate(ramdisk),
     deviceTree: deviceTree === undefined ? undefined : path.resolve(folder, deviceTree),
     memoryBytes: memory,
+    disks: disks?.length ? disks.map((disk) => toGuestDisk(disk, folder)) : undefined,
+    networks: networks?.length ? networks.map(toGuestNetwork) : undefined,
+    consoles: toConsoles(guest.consoles),
+    rng: toOnBus(guest.rng),
+    balloon: toOnBus(guest.balloon),
+    hotplug: guest.hotplug || undefined,
     maxVcpus: Math.max(maxVcpus ?? guest.vcpus, guest.vcpus),
     affinity: resolveHarts(affinity, host?.harts ?? MAX_HARTS),
     // Said with the guest, so that it also holds for one that is created at run time, away from /chosen.

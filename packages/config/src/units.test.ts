@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from "vitest";
 import { formatProblem, formatSize, parseHarts, parseSize } from "./index.ts";
+import { parseMac, parseRate, parseSectors } from "./units.ts";
 
 describe("small parts", () => {
   it.each([
@@ -27,6 +28,39 @@ describe("small parts", () => {
     [" 1 , 1 ", { all: false, named: [1], except: [] }],
   ])("harts %j", (given, set) => {
     expect(parseHarts(given)).toEqual(set);
+  });
+
+  it.each([
+    [1000, 1000],
+    ["1000", 1000],
+    ["10MB/s", 10_000_000],
+    ["1.5MiB/s", 1.5 * 2 ** 20],
+    ["100Mbit/s", 12_500_000],
+    ["10Mb/s", 1_250_000],
+    ["8b/s", 1],
+    [" 1GB/s ", 1e9],
+  ])("rate %j", (given, rate) => expect(parseRate(given)).toBe(rate));
+
+  it.each(["", "fast", "10MB", "-1", "7b/s", 0, 0.5])("no rate: %j", (given) => {
+    expect(parseRate(given)).toHaveProperty("fix");
+  });
+
+  it.each([
+    [2048, 2048],
+    ["2048", 2048],
+    ["1MiB", 2048],
+    ["512B", 1],
+    [0, 0],
+  ])("sectors %j", (given, sectors) => expect(parseSectors(given)).toBe(sectors));
+
+  it.each(["", "100B", 1.5, -1, "1MB"])("no sectors: %j", (given) => {
+    expect(parseSectors(given)).toHaveProperty("fix");
+  });
+
+  it("MAC addresses are of one form", () => {
+    expect(parseMac(" 52-54-00-AB-cd-EF ")).toBe("52:54:00:ab:cd:ef");
+    for (const given of ["", "52:54:00:12:34", "5254.0012.3456", "01:00:00:00:00:00", "00:00:00:00:00:00"])
+      expect(parseMac(given)).toHaveProperty("fix");
   });
 
   it("sizes are written as people read them", () => {

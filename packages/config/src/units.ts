@@ -64,6 +64,48 @@ export function formatSize(bytes: number): string {
   return bytes >= MIB ? `${(bytes / MIB).toFixed(1)} MiB` : `${bytes} bytes`;
 }
 
+/** Bytes of a sector, whatever the disk. */
+export const SECTOR = 512;
+
+/** Sectors of 512 bytes: a number of them, or a text with a unit of bytes. */
+export function parseSectors(given: string | number): number | Fault {
+  const text = String(given).trim();
+  if (/^\d+$/.test(text) && Number.isSafeInteger(Number(text))) return Number(text);
+  const bytes = typeof given === "number" ? undefined : parseSize(text);
+  if (bytes === undefined || isFault(bytes))
+    return { wrong: `${JSON.stringify(given)} is no number of sectors`, fix: 'write sectors, or a size like "1GiB"' };
+  if (bytes % SECTOR === 0) return bytes / SECTOR;
+  return { wrong: `${text} is not in whole sectors of 512 bytes`, fix: "write a multiple of 512 bytes" };
+}
+
+const RATE_FIX = 'write bytes a second, or a text like "10MB/s" or "100Mbit/s"';
+
+/** Bytes a second: a number of them, or "10MB/s", "10MiB/s", "100Mbit/s", "100Mb/s"; K, M and G are powers of 1000. */
+export function parseRate(given: string | number): number | Fault {
+  const match = /^\s*(\d+(?:\.\d+)?)\s*(?:([KMG]?)(i?)(B|b|bit)\/s)?\s*$/.exec(String(given));
+  if (!match) return { wrong: `${JSON.stringify(given)} is no rate`, fix: RATE_FIX };
+  const power = ["", "K", "M", "G"].indexOf(match[2] ?? "");
+  const unit = (match[3] ? 1024 : 1000) ** Math.max(power, 0) / (match[4] === undefined || match[4] === "B" ? 1 : 8);
+  const rate = Math.floor(Number(match[1]) * unit);
+  if (rate >= 1 && Number.isSafeInteger(rate)) return rate;
+  return { wrong: `${JSON.stringify(given)} is less than a byte a second, or too much`, fix: RATE_FIX };
+}
+
+/** A station's MAC address as lower-case text with colons. */
+export function parseMac(given: string): string | Fault {
+  const address = given.trim().toLowerCase().replaceAll("-", ":");
+  const example = "52:54:00:12:34:56";
+  if (!/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/.test(address))
+    return { wrong: `${JSON.stringify(given)} is no MAC address`, fix: `write it like "${example}"` };
+  const first = parseInt(address.slice(0, 2), 16);
+  if (first & 1) {
+    const single = `${(first & 0xfe).toString(16).padStart(2, "0")}${address.slice(2)}`;
+    return { wrong: `${address} is a multicast address, which no single interface can have`, fix: `write "${single}"` };
+  }
+  if (/^[0:]+$/.test(address)) return { wrong: "the address is all zero", fix: `write it like "${example}"` };
+  return address;
+}
+
 /** A physical address: a number, or a text in hexadecimal or decimal; `_` may group digits. */
 export function parseAddress(given: string | number): number | Fault {
   const text = String(given).trim().replaceAll("_", "");

@@ -4,16 +4,17 @@
 // started it sees the progress.
 import { readFile, rm } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Host, System } from "@typeone/config";
-import { formatSize, guestSpec, hostProperties, machineOptions } from "@typeone/config";
+import type { System } from "@typeone/config";
+import { fillChosen, formatSize, guestSpec, machineOptions } from "@typeone/config";
 import {
+  checkForwards,
   composeBoot,
   ensureTools,
   findQemu,
-  type GuestSpec,
   inStep,
   lastLines,
   messageOf,
+  prepareDisks,
   type Progress,
   silentProgress,
   StepError,
@@ -103,6 +104,9 @@ async function makePlan(
   { system, hypervisor, progress = silentProgress }: StartOptions,
 ): Promise<Plan> {
   const guests = system.guests.filter((guest) => guest.autostart);
+  const machine = { ...machineOptions(system.host, system), channel: { socket: paths.channel } };
+  await checkForwards(machine.nics ?? []);
+  await prepareDisks(machine.disks ?? []);
   if (hypervisor === undefined || guests.some(needsDebian)) await ensureTools(progress);
   const debian = guests.some(needsDebian) ? await debianFiles(progress) : undefined;
   const image = hypervisor ?? (await build(progress));
@@ -110,27 +114,17 @@ async function makePlan(
     guests.map(async (guest) => guestSpec(...(await resolveGuest(guest, paths.boot, debian)))),
   );
   const boot = await inStep(progress, "compose the boot image", async (step) => {
-    const composed = await compose(paths, { host: system.host, specs, image });
+    const composed = await composeBoot({
+      machine,
+      guests: specs,
+      hypervisor: image,
+      outDir: paths.boot,
+      editTree: (tree) => fillChosen(tree.ensure("/chosen"), system),
+    });
     step.done(`${specs.length} guests on a host of ${formatSize(system.host.memoryBytes)}`);
     return composed;
   });
   return { version: 1, name: paths.name, file: system.file, qemu: await findQemu(), args: [...boot.args] };
-}
-
-interface Parts {
-  readonly host: Host;
-  readonly specs: readonly GuestSpec[];
-  readonly image: string;
-}
-
-function compose(paths: HostPaths, { host, specs, image }: Parts): ReturnType<typeof composeBoot> {
-  return composeBoot({
-    machine: { ...machineOptions(host), channel: { socket: paths.channel } },
-    guests: specs,
-    hypervisor: image,
-    outDir: paths.boot,
-    editTree: (tree) => tree.ensure("/chosen").assign(hostProperties(host)),
-  });
 }
 
 async function build(progress: Progress): Promise<string> {

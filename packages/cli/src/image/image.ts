@@ -53,7 +53,7 @@ async function partsOf(boot: BootImage, image: string): Promise<Parts> {
     hypervisor: await readFile(image),
     code: await buildLeadIn(),
     fragment: chosenFragment(boot.tree),
-    modules: await Promise.all(modules.map(async ({ id, hpa }) => ({ hpa, data: await readFile(id) }))),
+    modules: await Promise.all(modules.map(async ({ id, file, hpa }) => ({ hpa, data: await readFile(file ?? id) }))),
     preloads,
   };
 }

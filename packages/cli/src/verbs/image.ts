@@ -22,7 +22,7 @@ async function compose(
   system: System,
   work: { folder: string; hypervisor: string },
 ): Promise<BootImage> {
-  const { guestSpec, hostProperties, machineOptions } = await import("@typeone/config");
+  const { fillChosen, guestSpec, machineOptions } = await import("@typeone/config");
   const { debianFiles, needsDebian, resolveGuest } = await import("@typeone/daemon");
   const guests = system.guests.filter((guest) => guest.autostart);
   const debian = guests.some(needsDebian) ? await debianFiles(context.progress) : undefined;
@@ -34,7 +34,7 @@ async function compose(
     guests: specs,
     hypervisor: work.hypervisor,
     outDir: work.folder,
-    editTree: (tree) => void tree.ensure("/chosen").assign(hostProperties(system.host)),
+    editTree: (tree) => void fillChosen(tree.ensure("/chosen"), system),
   });
 }
 

@@ -24,7 +24,7 @@ export interface KnownFile {
 }
 
 /** Looks at all files of the guests; answers the sizes of those that are there, by absolute name. */
-export async function checkFiles(entries: readonly Entry[], say: Say): Promise<ReadonlyMap<string, number>> {
+export async function checkFiles(entries: readonly Entry[], say: Say): Promise<Map<string, number>> {
   const sizes = new Map<string, number>();
   for (const entry of entries) {
     const { guest } = entry;
@@ -48,7 +48,7 @@ export async function checkFiles(entries: readonly Entry[], say: Say): Promise<R
 }
 
 /** Size and first bytes of a file; says what is wrong if there is none. Nothing for names that stand for no file. */
-async function look(file: string | undefined, at: Path, say: Say): Promise<KnownFile | undefined> {
+export async function look(file: string | undefined, at: Path, say: Say): Promise<KnownFile | undefined> {
   if (file === undefined || file === DEBIAN || path.basename(file) === UNKNOWN_FILE) return undefined;
   const info = await stat(file).catch((error: NodeJS.ErrnoException) => error);
   if (info instanceof Error) {
@@ -84,7 +84,8 @@ async function headOf(file: string): Promise<Uint8Array> {
   }
 }
 
-async function similar(file: string): Promise<string> {
+/** What a person may have meant by the name of a file that is not there. */
+export async function similar(file: string): Promise<string> {
   const names = await readdir(path.dirname(file)).catch(() => undefined);
   if (names === undefined)
     return `there is no folder ${path.dirname(file)} either: names are relative to the configuration`;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Host memory: is there enough for the guests that boot with the host, and do static memories lie where they can,
 // apart from each other. The map of the host is that of packages/host/src/qemu/placement.ts; a test compares them.
+import { writes } from "../devices/devices.ts";
 import type { Host } from "../system.ts";
 import { formatSize, hexAddress, MIB } from "../units.ts";
 import type { Entry, Say } from "./system.ts";
@@ -39,6 +40,13 @@ function checkSum(host: Host, entries: readonly Entry[], sizes: ReadonlyMap<stri
     for (const file of [guest.kernel, guest.ramdisk, guest.deviceTree]) {
       if (file !== undefined) files.set(file, blocks(sizes.get(file) ?? 0));
     }
+    (guest.disks ?? []).forEach((disk, i) => {
+      // What a guest writes into is its own copy; an overlay takes memory only as it grows.
+      if ("bytes" in disk.source) all += blocks(disk.source.bytes);
+      if (!("file" in disk.source)) return;
+      const { file } = disk.source;
+      files.set(writes(disk) ? `${file}#${guest.name}/${i}` : file, blocks(sizes.get(file) ?? 0));
+    });
     const modules = [...files.values()].reduce((sum, size) => sum + size, 0);
     const room = HYPERVISOR_END - HOST_RAM_BASE + DEVICE_TREE_SPACE;
     const staticRoom = MODULES_BASE - HOST_RAM_BASE + DEVICE_TREE_SPACE;

@@ -50,6 +50,8 @@ export const GUEST_PROPERTIES: Readonly<Record<string, Meaning>> = {
   "typeone,on-reboot": { setting: "onReboot", read: text },
   "typeone,on-poweroff": { setting: "onPoweroff", read: text },
   "typeone,restart-limit": { setting: "restartLimit", read: number },
+  "typeone,interrupts": { setting: "interrupts", read: text },
+  "typeone,hotplug": { setting: "hotplug", read: number },
 };
 
 /** Properties that are understood in other ways, or say nothing. */

@@ -3,6 +3,7 @@
 // `typeone compile` prints them. Also a single guest's fragment, whose root is the node. What TypeOne does not follow is
 // a warning. Files of modules are named by `typeone,file`, or by who runs it, by the address in `reg`.
 import { DtsError, FdtError, type FdtNode, type FdtTree, parse, parseDtsWithPlaces } from "@typeone/fdt";
+import { DEVICES, HOST_DISK, type Meanings, SWITCH } from "../devices/read-tree.ts";
 import type { Path, Place, Problem } from "../problem.ts";
 import { hexAddress } from "../units.ts";
 import { type Reading, unreadable } from "./source.ts";
@@ -59,7 +60,9 @@ class TreeReader {
     this.#others(chosen);
     const names = this.#ask(() => namesOf(domains)) ?? [];
     const guests = domains.map((node, i) => this.#guest(node, ["guests", i], names[i] ?? node.name));
-    return this.#reading("system", { host: this.#host(tree, chosen), guests });
+    const networks = this.#networks(chosen, guests);
+    const disks = this.#hostDisks(chosen);
+    return this.#reading("system", { host: this.#host(tree, chosen), ...disks, ...networks, guests });
   }
 
   #reading(kind: "system" | "guest", data: Data): Reading {
@@ -154,8 +157,13 @@ class TreeReader {
     for (const module of node.children) {
       const compatible = this.#ask(() => module.strings("compatible")) ?? [];
       const kind = compatible.map((word) => MODULES[word]).find((known) => known !== undefined);
+      const device = compatible.find((word) => Object.hasOwn(DEVICES, word));
+      if (device !== undefined) {
+        this.#device(module, device, path, data);
+        continue;
+      }
       if (kind === undefined) {
-        this.#say("warning", [module], { message: "is ignored: it is no kernel, ramdisk or device tree" });
+        this.#say("warning", [module], { message: "is ignored: it is no kernel, ramdisk, device tree or device" });
         continue;
       }
       this.#note([...path, kind], module);
@@ -168,7 +176,72 @@ class TreeReader {
     }
   }
 
-  #fileOf(module: FdtNode, kind: ModuleKind): string | undefined {
+  // ---- Devices, of a guest and of the host.
+
+  /** Settings of a node's properties; "a.b" is setting b of a group a. */
+  #settings(node: FdtNode, meanings: Meanings, path: Path): Data {
+    const data: Data = {};
+    this.#note(path, node);
+    for (const [property, [setting, read]] of Object.entries(meanings)) {
+      const value = node.has(property) ? this.#ask(() => read(node, property)) : undefined;
+      if (value === undefined) continue;
+      const [outer = "", inner] = setting.split(".");
+      if (inner === undefined) data[outer] = value;
+      else data[outer] = { ...(data[outer] as Data | undefined), [inner]: value };
+      this.#note([...path, outer], node, property);
+      this.#note([...path, ...setting.split(".")], node, property);
+    }
+    return data;
+  }
+
+  #device(node: FdtNode, kind: string, path: Path, data: Data): void {
+    const { setting, meanings } = DEVICES[kind] as (typeof DEVICES)[string];
+    if (setting !== "disks" && setting !== "networks") {
+      data[setting] = this.#settings(node, meanings, [...path, setting]);
+      return;
+    }
+    const list = (data[setting] ??= []) as Data[];
+    const at = [...path, setting, list.length];
+    const settings = this.#settings(node, meanings, at);
+    const known = new Set(["compatible", "reg", "typeone,file", "typeone,blob", "status", ...Object.keys(meanings)]);
+    for (const property of node.properties.keys()) {
+      if (!known.has(property)) this.#say("warning", [node, property], { message: "is ignored: no device has it" });
+    }
+    if (setting === "disks" && settings["from"] === undefined) {
+      settings["from"] = { file: this.#fileOf(node, "disk") ?? UNKNOWN_FILE };
+      this.#note([...at, "from"], node);
+    }
+    list.push(settings);
+  }
+
+  #hostDisks(chosen: FdtNode): Data {
+    const host = chosen.children.find((node) => this.#ask(() => node.isCompatible("typeone,host")));
+    const disks: Data = {};
+    for (const node of host?.children ?? []) {
+      if (!this.#ask(() => node.isCompatible("typeone,host-disk"))) continue;
+      const name = this.#ask(() => node.string("typeone,name")) ?? node.name;
+      disks[name] = this.#settings(node, HOST_DISK, ["disks", name]);
+    }
+    return Object.keys(disks).length === 0 ? {} : { disks };
+  }
+
+  /** Switches by name; those that only guests name are there without uplink. */
+  #networks(chosen: FdtNode, guests: readonly Data[]): Data {
+    const networks: Data = {};
+    for (const node of chosen.children) {
+      if (!this.#ask(() => node.isCompatible("typeone,switch"))) continue;
+      const name = this.#ask(() => node.string("typeone,name")) ?? node.name;
+      networks[name] = this.#settings(node, SWITCH, ["networks", name]);
+    }
+    for (const guest of guests) {
+      for (const { network } of (guest["networks"] ?? []) as Data[]) {
+        if (typeof network === "string") networks[network] ??= {};
+      }
+    }
+    return Object.keys(networks).length === 0 ? {} : { networks };
+  }
+
+  #fileOf(module: FdtNode, kind: ModuleKind | "disk"): string | undefined {
     const named = this.#ask(() => module.string("typeone,file"));
     if (named !== undefined) return named;
     const cells = this.#ask(() => module.cells("reg")) ?? [];

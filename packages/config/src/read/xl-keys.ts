@@ -3,8 +3,6 @@
 // follows the xl.cfg manual's sections.
 
 const NOT_YET: Readonly<Record<string, string>> = {
-  disk: "block devices are not supported yet",
-  vif: "network interfaces are not supported yet",
   p9: "shared folders are not supported yet",
   virtio: "VirtIO devices are not supported yet",
   vtpm: "TPMs are not supported",

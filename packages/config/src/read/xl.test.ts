@@ -39,9 +39,9 @@ describe("xl.cfg", () => {
   it.each([
     [
       "disk = [ 'phy:/dev/vg0/lv0,xvda,w' ]",
-      /^x.cfg:4:1: warning: disk: is ignored: block devices are not supported yet/,
+      /^x.cfg:4:10: error: disk: there is no file \/dev\/vg0\/lv0\n {2}fix: there is no folder \/dev\/vg0/,
     ],
-    ["vif = [ 'bridge=xenbr0' ]", /warning: vif: is ignored: network interfaces are not supported yet/],
+    ["vif = [ 'bridge=lan,ip=10.0.0.1' ]", /^x.cfg:4:9: warning: vif: ip is ignored: it has no meaning/],
     ["maxmem = 128", /warning: maxmem: is ignored: a guest's memory does not grow/],
     ["vnc = 1", /warning: vnc: is ignored: is about displays/],
     ["pci = [ '01:00.0' ]", /warning: pci: is ignored: devices of the host/],

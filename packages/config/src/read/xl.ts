@@ -4,6 +4,7 @@
 import type { Path, Place, Problem } from "../problem.ts";
 import { ACTIONS } from "../schema.ts";
 import { suggest } from "../suggest.ts";
+import { readXlDisk, readXlVif, type Remark } from "./xl-devices.ts";
 import { withoutMeaning } from "./xl-keys.ts";
 import { parseXl, type XlSetting, type XlValue } from "./xl-parse.ts";
 import type { Reading, TextFile } from "./source.ts";
@@ -37,6 +38,10 @@ const ACTION: Readonly<Record<string, readonly [string, string]>> = {
 
 class Translation {
   readonly data: Record<string, unknown> = { ...DEFAULTS };
+  /** Files that its disks name, which become disks of the host. */
+  readonly hostDisks: Record<string, unknown> = {};
+  /** Items of the lists of devices, by setting. */
+  readonly items = new Map<string, readonly XlValue[]>();
   readonly problems: Problem[] = [];
   /** Settings of the schema by what the file calls them. */
   readonly from = new Map<string, XlSetting>();
@@ -51,8 +56,8 @@ class Translation {
     this.#maxmem();
   }
 
-  #say(severity: Problem["severity"], at: XlSetting, message: string, fix?: string): void {
-    const { line, column, key } = at;
+  #say(severity: Problem["severity"], at: Place & { readonly key: string }, message: string, fix?: string): void {
+    const { line, column = 1, key } = at;
     const problem = { severity, file: this.#file, line, column, path: key, message };
     this.problems.push(fix === undefined ? problem : { ...problem, fix });
   }
@@ -67,6 +72,7 @@ class Translation {
     const name = Object.hasOwn(SAME, key) ? SAME[key] : undefined;
     if (name !== undefined) return this.#same(name, setting);
     if (LINE.includes(key) || key === "maxmem") return;
+    if (key === "disk" || key === "vif") return this.#devices(key, setting);
     const why = withoutMeaning(key);
     if (why !== undefined) {
       const harmless = key === "type" || key === "builder" || key === "uuid";
@@ -100,6 +106,38 @@ class Translation {
     const fix = meant === undefined ? `write one of ${ACTIONS.join(", ")}` : `did you mean "${meant}"?`;
     this.#say("error", setting, `${JSON.stringify(given)} is not an action`, fix);
     this.from.set(name, setting);
+  }
+
+  #devices(key: "disk" | "vif", setting: XlSetting): void {
+    const { value } = setting;
+    const items = value.kind === "list" ? value.items : [value];
+    const kept: XlValue[] = [];
+    const list: unknown[] = [];
+    for (const item of items) {
+      const text = flat(item).join(",");
+      const read = key === "disk" ? this.#disk(text, item) : readXlVif(text);
+      const device = "network" in read ? read.network : read.disk;
+      const { line, column } = item;
+      for (const { severity, message, fix } of read.remarks as readonly Remark[])
+        this.#say(severity, { key, line, column }, message, fix);
+      if (device === undefined) continue;
+      list.push(device);
+      kept.push(item);
+    }
+    const name = key === "disk" ? "disks" : "networks";
+    this.items.set(name, kept);
+    if (list.length > 0) this.#set(name, list, setting);
+    const boot = flatOf(this.#settings, ["extra", "root", "cmdline"]);
+    if (key === "disk" && /\b(xvd|sd|hd)[a-z]/.test(boot))
+      this.#say("warning", setting, "guests see vda, vdb, … in the order of the list", "name root=/dev/vda");
+  }
+
+  #disk(text: string, item: XlValue): ReturnType<typeof readXlDisk> {
+    const read = readXlDisk(text);
+    if (!read.host) return read;
+    this.hostDisks[read.host.name] = read.host.settings;
+    this.items.set(hostItem(read.host.name), [item]);
+    return read;
   }
 
   #cpus(setting: XlSetting): void {
@@ -143,22 +181,43 @@ class Translation {
   }
 }
 
+/** Under which name the item that brought a disk of the host along is known. */
+const hostItem = (name: string): string => `host disk ${name}`;
+
+function flatOf(settings: ReadonlyMap<string, XlSetting>, keys: readonly string[]): string {
+  return keys
+    .flatMap((key) => flat(settings.get(key)?.value ?? { kind: "string", text: "", line: 1, column: 1 }))
+    .join(" ");
+}
+
 function flat(value: XlValue): string[] {
   return value.kind === "list" ? value.items.flatMap(flat) : [value.text];
 }
 
+/** Settings of one guest; of a system of it if it brings disks of the host along. */
 export function readXl({ file, text }: TextFile): Reading {
   const { settings, problems } = parseXl(file, text);
-  const { data, from, problems: more } = new Translation(file, settings);
+  const { data, from, items, hostDisks, problems: more } = new Translation(file, settings);
+  const alone = Object.keys(hostDisks).length === 0;
+  const inner = (path: Path): Path => {
+    if (alone) return path;
+    return path[0] === "disks" ? [hostItem(String(path[1])), 0] : path.slice(2);
+  };
   const placeOf = (path: Path): Place | undefined => {
-    const setting = from.get(String(path[0]));
+    const [name, index] = inner(path);
+    const setting = items.get(String(name))?.[Number(index)] ?? from.get(String(name));
     return setting && { line: setting.line, column: setting.column };
   };
   const xlName = (path: Path): string | undefined => {
-    const schemaName = String(path[0] ?? "");
+    const schemaName = String(inner(path)[0] ?? "");
+    if (items.has(schemaName)) return schemaName === "networks" ? "vif" : "disk";
     return from.get(schemaName)?.key ?? Object.entries(SAME).find(([, name]) => name === schemaName)?.[0];
   };
   const write = (key: string, values: readonly string[]): string => `${xlName([key]) ?? key} = ${values[0] ?? "…"}`;
-  const source = { file, kind: "guest", data, locate: placeOf, nameOf: xlName, write } as const;
+  // Bridges that a guest names are switches without uplink.
+  const bridges = ((data["networks"] ?? []) as { readonly network: string }[]).map(({ network }) => [network, {}]);
+  const whole = alone ? data : { disks: hostDisks, networks: Object.fromEntries(bridges) as object, guests: [data] };
+  const kind = alone ? "guest" : "system";
+  const source = { file, kind, data: whole, locate: placeOf, nameOf: xlName, write } as const;
   return { source, problems: [...problems, ...more] };
 }

@@ -45,6 +45,13 @@ async function requestOf(guest: GuestSpec): Promise<GuestRequest> {
   const kernel = { ...(await fileOf(guest.kernel, guest.name)), shape: await readKernelShape(guest.kernel) };
   const ramdisk = guest.ramdisk === undefined ? undefined : await fileOf(guest.ramdisk, guest.name);
   const deviceTree = guest.deviceTree === undefined ? undefined : await fileOf(guest.deviceTree, guest.name);
+  const contents = new Map<string, PlacedFile>();
+  for (const { name, file, use } of guest.devices ?? []) {
+    if (file === undefined) continue;
+    const content = await fileOf(file, guest.name);
+    const own = { ...content, id: `${content.id}#${guest.name}/${name}`, file: content.id };
+    contents.set(name, use === "own" ? own : content);
+  }
   return {
     name: guest.name,
     memoryBytes: guest.memoryMiB * MIB,
@@ -52,6 +59,7 @@ async function requestOf(guest: GuestSpec): Promise<GuestRequest> {
     ...(ramdisk ? { ramdisk } : {}),
     ...(deviceTree ? { deviceTree } : {}),
     ...(guest.staticHpa === undefined ? {} : { staticHpa: guest.staticHpa }),
+    ...(contents.size > 0 ? { contents } : {}),
     memory: guest.memory ?? "static",
   };
 }
@@ -59,7 +67,7 @@ async function requestOf(guest: GuestSpec): Promise<GuestRequest> {
 /** Every file at its place, as QEMU arguments: the pristine modules, then the copies inside guests. */
 function loaders(placement: Placement): string[] {
   const all = [...placement.modules, ...placement.guests.flatMap((guest) => guest.preloaded)];
-  return all.flatMap((module) => loaderArgs(module.id, module.hpa));
+  return all.flatMap((module) => loaderArgs(module.file ?? module.id, module.hpa));
 }
 
 export async function composeBoot(options: BootImageOptions): Promise<BootImage> {

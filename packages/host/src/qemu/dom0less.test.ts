@@ -28,6 +28,12 @@ function compose(specs: readonly GuestSpec[]) {
         shape: { format: "flat", textOffset: 0x20_0000, memoryBytes: 4096, fileBytes: 4096 },
       },
       ...(guest.ramdisk ? { ramdisk: { id: guest.ramdisk, bytes: 512 } } : {}),
+      contents: new Map(
+        (guest.devices ?? []).flatMap(({ name, file, use }) => {
+          const own = { id: `${file}#${guest.name}`, file: file ?? "", bytes: 1024 };
+          return file === undefined ? [] : [[name, use === "own" ? own : { id: file, bytes: 1024 }]];
+        }),
+      ),
       memory: guest.memory ?? "static",
     })),
   });
@@ -62,5 +68,22 @@ describe("addGuests", () => {
     expect(node.children.some((child) => child.has("typeone,preloaded"))).toBe(false);
     expect(tree.get("/chosen").string("stdout-path")).toBe("/soc/serial@10000000");
     expect(host.find("/chosen/guest-alpha")).toBeUndefined();
+  });
+
+  it("gives device nodes, and content that a guest writes into to that guest alone", () => {
+    const file = (use: "own" | "shared") => ({ name: "disk@0", properties: { compatible: "x" }, file: "/d", use });
+    const rng = { name: "rng@0", properties: { compatible: "typeone,rng" } };
+    const { tree, placement } = compose([
+      spec("a", { devices: [file("own"), rng] }),
+      spec("b", { devices: [file("shared")] }),
+      spec("c", { devices: [file("shared")] }),
+    ]);
+    const regs = ["a", "b", "c"].map((name) => tree.get(`/chosen/guest-${name}/disk@0`).cells("reg"));
+    expect(regs[1]).toEqual(regs[2]);
+    expect(regs[0]?.[1]).not.toBe(regs[1]?.[1]);
+    expect(regs.map((cells) => cells?.[3])).toEqual([1024, 1024, 1024]);
+    expect(tree.get("/chosen/guest-a/disk@0").string("compatible")).toBe("x");
+    expect(tree.get("/chosen/guest-a/rng@0").has("reg")).toBe(false);
+    expect(placement.modules.filter((module) => (module.file ?? module.id) === "/d")).toHaveLength(2);
   });
 });

@@ -24,6 +24,19 @@ export interface GuestSpec {
   readonly staticHpa?: number;
   /** More properties of its node, as packages/config compiles them. */
   readonly properties?: Readonly<Record<string, PropertyInput>>;
+  /** Nodes of its devices. */
+  readonly devices?: readonly DeviceSpec[];
+}
+
+/** A device's node, as packages/config compiles it. */
+export interface DeviceSpec {
+  /** With its unit address: "disk@0". */
+  readonly name: string;
+  readonly properties: Readonly<Record<string, PropertyInput>>;
+  /** A file in host memory that is a RAM disk's content: the node's `reg`. */
+  readonly file?: string;
+  /** "own": the guest writes into it, so no other guest may share it. */
+  readonly use?: "shared" | "own";
 }
 
 const hex = (value: number): string => value.toString(16);
@@ -57,6 +70,11 @@ function addGuest(chosen: FdtNode, spec: GuestSpec, placed: GuestPlacement): voi
   kernel.set("typeone,preloaded", preloaded);
   if (placed.ramdisk) addModule(node, placed.ramdisk, "multiboot,ramdisk").set("typeone,preloaded", preloaded);
   if (placed.deviceTree) addModule(node, placed.deviceTree, "multiboot,device-tree");
+  for (const device of spec.devices ?? []) {
+    const child = node.ensureChild(device.name).assign(device.properties);
+    const content = placed.contents?.get(device.name);
+    if (content) child.set("reg", range(content.hpa, content.bytes));
+  }
 }
 
 /** A copy of `host` with the guests under /chosen. */

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The QEMU `virt` machines that TypeOne is run and tested on, as typed options that become an argument list. Pure.
 // Called by the boot helpers, the demo, the matrix and the benches; what is booted on the machine is added by them.
+import { type DeviceOptions, deviceArgs } from "./devices.ts";
+import { qemuValue } from "./quote.ts";
+
+export { qemuValue } from "./quote.ts";
 
 export const AIA_MODES = ["none", "aplic", "aplic-imsic"] as const;
 export const CPU_MODELS = ["rv64", "max", "rva23s64"] as const;
@@ -9,10 +13,12 @@ export const CPU_MODELS = ["rv64", "max", "rva23s64"] as const;
 export type AiaMode = (typeof AIA_MODES)[number];
 export type CpuModel = (typeof CPU_MODELS)[number];
 
-export interface MachineOptions {
+export interface MachineOptions extends DeviceOptions {
   readonly harts: number;
   readonly memoryMiB: number;
   readonly aia: AiaMode;
+  /** Guest interrupt files of each hart, 0 to 7; with "aplic-imsic" only. */
+  readonly aiaGuests?: number;
   readonly cpu: CpuModel;
   /** Whether the host has Sstc; off makes the hypervisor use SBI timers. */
   readonly sstc: "on" | "off";
@@ -50,7 +56,7 @@ export function boardArgs(options: MachineOptions): string[] {
   const cpu = [options.cpu, `h=${options.hypervisor === "off" ? "off" : "on"}`, `sstc=${options.sstc}`].join(",");
   return [
     "-machine",
-    `virt,aia=${options.aia}`,
+    `virt,aia=${options.aia}${options.aiaGuests === undefined ? "" : `,aia-guests=${options.aiaGuests}`}`,
     "-cpu",
     cpu,
     "-smp",
@@ -85,14 +91,10 @@ export function machineArgs(options: MachineOptions): string[] {
   if (options.icount === "on") args.push("-icount", "shift=0,sleep=off");
   if (options.onReset === "exit") args.push("-no-reboot");
   if (options.channel) args.push(...channelArgs(options.channel));
+  args.push(...deviceArgs(options));
   if (options.gdbPort !== undefined) args.push("-gdb", `tcp:127.0.0.1:${options.gdbPort}`);
   if (options.gdbPort !== undefined && options.gdbWait === "yes") args.push("-S");
   return args;
-}
-
-/** Escapes a value inside a comma-separated QEMU option. */
-export function qemuValue(value: string): string {
-  return value.replaceAll(",", ",,");
 }
 
 /** `-device loader` argument that puts a file's bytes at a physical address before the machine starts. */

@@ -23,9 +23,11 @@ const ALIGNMENT = 2 * MIB;
 const PAGE = 4096;
 
 export interface PlacedFile {
-  /** Identity of the file: two guests with the same id share one module. */
+  /** Identity of the content: two guests with the same id share one module. */
   readonly id: string;
   readonly bytes: number;
+  /** The file, if the id is not its name. */
+  readonly file?: string;
 }
 
 export interface GuestRequest {
@@ -34,6 +36,8 @@ export interface GuestRequest {
   readonly kernel: PlacedFile & { readonly shape: KernelShape };
   readonly ramdisk?: PlacedFile;
   readonly deviceTree?: PlacedFile;
+  /** Content of its RAM disks, by their node's name. */
+  readonly contents?: ReadonlyMap<string, PlacedFile>;
   /** Where its static memory must begin; chosen when absent. */
   readonly staticHpa?: number;
   /** "static" reserves host memory now and lays kernel and ramdisk into it; "dynamic" leaves both to the hypervisor. */
@@ -46,10 +50,8 @@ export interface PlacementRequest {
 }
 
 /** A file at an address, by the file's id. */
-export interface Module {
-  readonly id: string;
+export interface Module extends PlacedFile {
   readonly hpa: number;
-  readonly bytes: number;
 }
 
 export interface GuestPlacement {
@@ -57,6 +59,7 @@ export interface GuestPlacement {
   readonly kernel: Module;
   readonly ramdisk?: Module;
   readonly deviceTree?: Module;
+  readonly contents?: ReadonlyMap<string, Module>;
   /** Present for static memory. */
   readonly staticMemory?: { readonly hpa: number; readonly bytes: number };
   /** Copies that lie inside the static memory at the places where the guest expects them. */
@@ -168,24 +171,29 @@ export function placeGuests(request: PlacementRequest): Placement {
   const moduleFor = (file: PlacedFile): Module => {
     const known = modules.get(file.id);
     if (known) return known;
-    const module = { id: file.id, hpa: allocator.take(file.bytes, `module ${file.id}`), bytes: file.bytes };
+    const module = { ...file, hpa: allocator.take(file.bytes, `module ${file.file ?? file.id}`) };
     modules.set(file.id, module);
     return module;
   };
-  for (const { name, kernel, ramdisk, deviceTree } of request.guests) {
+  for (const { name, kernel, ramdisk, deviceTree, contents } of request.guests) {
     if (names.has(name))
       throw new StepError({ step: "place the guests in host memory", why: `two guests are named ${name}` });
     names.add(name);
     moduleFor(kernel);
     if (ramdisk) moduleFor(ramdisk);
     if (deviceTree) moduleFor(deviceTree);
+    contents?.forEach(moduleFor);
   }
   const guests = request.guests.map((guest): GuestPlacement => {
     const layout = guestLayout(guest);
     const kernel = moduleFor(guest.kernel);
     const ramdisk = guest.ramdisk ? moduleFor(guest.ramdisk) : undefined;
     const deviceTree = guest.deviceTree && moduleFor(guest.deviceTree);
-    const base = { name: guest.name, kernel, ...(ramdisk ? { ramdisk } : {}), ...(deviceTree ? { deviceTree } : {}) };
+    const contents = guest.contents && new Map([...guest.contents].map(([node, file]) => [node, moduleFor(file)]));
+    const base = {
+      ...{ name: guest.name, kernel, ...(ramdisk ? { ramdisk } : {}), ...(deviceTree ? { deviceTree } : {}) },
+      ...(contents ? { contents } : {}),
+    };
     if (guest.memory === "dynamic") return { ...base, preloaded: [] };
     const hpa = guest.staticHpa ?? allocator.take(guest.memoryBytes, `the memory of guest ${guest.name}`);
     const preloaded = [{ ...kernel, hpa: hpa + layout.kernel }];
