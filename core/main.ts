@@ -22,6 +22,7 @@ import { findHarts, findMemory } from "./host/find";
 import { Hart } from "./host/hart";
 import { hartByIndex, hartCount, newHart } from "./host/harts";
 import { startOthers } from "./host/others";
+import { nicsReady } from "./host/virtio/net-receive";
 import { wallClockInit } from "./host/wall-clock";
 import * as hw from "./hw";
 import { schedInit } from "./sched/sched";
@@ -53,6 +54,7 @@ export function boot(hart: u64, fdt: u64): usize {
   startOthers();
   if (wantsPanic(tree)) goWrong(0);
   startGuests(tree);
+  nicsReady();
   keepReserve();
   return next(first);
 }

@@ -27,7 +27,9 @@ import { startMux } from "./mux";
 import { outputFinish, outputInit, showLine } from "./output";
 import { findSerial, SerialInfo } from "./serial-find";
 import { serialInit } from "./serial";
+import { disksBytes, disksStart } from "./virtio/block-start";
 import { virtioFind } from "./virtio/find";
+import { nicsBytes, nicsStart } from "./virtio/net-start";
 
 /** A host tree larger than this is refused. */
 const MOST_TREE: u32 = 0x10_0000;
@@ -90,7 +92,7 @@ export function startTerminal(tree: usize): void {
   const info = changetype<SerialInfo>(serial);
   if (findSerial(tree, info) == Status.Ok) serialInit(info);
   virtioFind(tree);
-  arenaGrow(linkFind());
+  arenaGrow(linkFind() + disksBytes() + nicsBytes());
 }
 
 /** Grows linear memory by what the guests in the tree will need. False: the host has no room for it. */
@@ -138,6 +140,8 @@ export function joinScheduling(tree: usize): void {
   terminalInit();
   if (channelInit() != Status.Ok) print("the management channel has no worker for its blobs\n");
   if (linkStart(info.hpa != 0 && info.irq != 0 ? 1 : 0) != Status.Ok) print("the management channel does not start\n");
+  disksStart();
+  nicsStart();
 }
 
 /** Everything that boot takes is taken: free host memory right behind the image is kept for guests that come later. */
