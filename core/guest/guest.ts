@@ -56,6 +56,7 @@ export class Guest {
   lines: u32 = 0;
   /** Linear address of its interrupt files and APLIC (arch), 0 before the slot had an AIA guest. */
   messages: usize = 0;
+  messagesPad: u32 = 0;
   uart: usize = 0;
   rtc: usize = 0;
   console: Console = changetype<Console>(0);

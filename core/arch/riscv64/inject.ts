@@ -11,6 +11,7 @@ import { askHart } from "../../sched/harts";
 import { hostHasSstc } from "./timer";
 import {
   CSR_HSTATUS,
+  CSR_HVICTL,
   CSR_HVIP,
   CSR_SSTATUS,
   CSR_VSCAUSE,
@@ -21,9 +22,11 @@ import {
   CSR_VSTVAL,
   CSR_VSTVEC,
   HSTATUS_SPVP,
+  HVICTL_IID_SHIFT,
   HVIP_VSEIP,
   HVIP_VSSIP,
   HVIP_VSTIP,
+  IRQ_S_EXT,
   SSTATUS_SIE,
   SSTATUS_SPIE,
   SSTATUS_SPP,
@@ -50,8 +53,12 @@ export function vcpuSetExternal(vcpu: Vcpu, level: u32): void {
   else hw.csrClear(CSR_HVIP, HVIP_VSEIP);
 }
 
-/** The external interrupt of the vCPU, whose CSRs are in this hart, is at `level`. */
+/**
+ * The external interrupt of an AIA guest's vCPU, whose CSRs are in this hart, is at `level` (0 while a hardware file has it).
+ * Without a file the guest finds it in stopi only if hvictl names it with a priority. @spec aia §6.3.3
+ */
 export function driveExternal(vcpu: Vcpu, level: u32): void {
+  hw.csrWrite(CSR_HVICTL, (IRQ_S_EXT << HVICTL_IID_SHIFT) | (<u64>level));
   if (level == 0) hw.csrClear(CSR_HVIP, HVIP_VSEIP);
   else if (!(hw.csrRead(CSR_HVIP) & HVIP_VSEIP)) inject(vcpu, HVIP_VSEIP);
 }
