@@ -204,6 +204,16 @@ export function blobHold(id: u32): i32 {
   return status;
 }
 
+/** Its one holder is going to write to it: it is Bad for everybody else from now on. Busy: others hold it too. */
+export function blobTake(id: u32): i32 {
+  acquire(changetype<Lock>(lockPtr));
+  const blob = blobById(id);
+  const alone = changetype<usize>(blob) != 0 && blob.state == BLOB_READY && blob.owners == 1;
+  if (alone) blob.state = BLOB_BAD;
+  release(changetype<Lock>(lockPtr));
+  return alone ? Status.Ok : Status.Busy;
+}
+
 /** A guest that holds it lets go; no guest lock inside of the memory locks is held. */
 export function blobRelease(id: u32): void {
   acquire(changetype<Lock>(lockPtr));

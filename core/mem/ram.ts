@@ -12,6 +12,8 @@ export const BLOCK_SHIFT: u64 = 21;
 const GIGAPAGE: u64 = 0x4000_0000;
 
 export const OWNER_FREE: u32 = 0;
+/** RAM disks and overlays (backend/block). */
+export const OWNER_DISK: u32 = 253;
 /** Blobs of the toolstack (blob.ts). */
 export const OWNER_BLOB: u32 = 254;
 /** Firmware, the hypervisor, boot modules, anything reserved. Guests own with their id + 1. */

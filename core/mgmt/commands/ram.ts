@@ -2,7 +2,7 @@
 // host ram: the host's memory in runs of one owner each, by address within each bank. One run a step. Called by the
 // terminal's worker; what guests take or give back meanwhile shows in the runs that are still to come.
 import { guestByIndex, guestCount } from "../../guest/table";
-import { OWNER_BLOB, OWNER_FREE, RamRun, ramNextRun } from "../../mem/ram";
+import { OWNER_BLOB, OWNER_DISK, OWNER_FREE, RamRun, ramNextRun } from "../../mem/ram";
 import { closeRow, openRow, showHex, showNumber, showText, showWord } from "./out";
 
 // @lock none: the terminal's worker only.
@@ -20,6 +20,7 @@ export function hostRam(step: u32): u32 {
     const guest = run.owner - 1;
     if (run.owner == OWNER_FREE) showWord("owner", 8, "free");
     else if (run.owner == OWNER_BLOB) showWord("owner", 8, "toolstack");
+    else if (run.owner == OWNER_DISK) showWord("owner", 8, "disks");
     else if (guest < guestCount()) showText("owner", 8, guestByIndex(guest).name);
     else showWord("owner", 8, "host");
   } while (closeRow());
