@@ -435,3 +435,177 @@ export class WireEvent {
   reserved: u64 = 0; // 0
 }
 export const WIRE_EVENT_SIZE: u32 = 32;
+
+/** Devices of a guest whose index is at least `from`. */
+@unmanaged
+export class WireDeviceFrom {
+  guest: u32 = 0; // Id
+  generation: u32 = 0; // Generation or 0
+  from: u32 = 0; // Least index wanted
+  reserved: u32 = 0; // 0
+}
+export const WIRE_DEVICE_FROM_SIZE: u32 = 16;
+
+/** A disk of a guest. */
+@unmanaged
+export class WireDiskInfo {
+  guest: u32 = 0; // Id
+  generation: u32 = 0; // Of the guest
+  index: u32 = 0; // N of disk@N or net@N
+  flags: u32 = 0; // WireDeviceFlag: bits. Broken: the guest's driver broke its rings, and has to reset the device
+  bus: u32 = 0; // WireBus
+  slot: u32 = 0; // PCI: bus << 8 | device << 3 | function; MMIO: slot
+  queues: u32 = 0; // Request queues, or pairs of queues
+  driver: u32 = 0; // VirtIO device status as the driver wrote it
+  source: u32 = 0; // WireDiskSource
+  inFlight: u32 = 0; // Requests that are under way
+  sectors: u64 = 0; // Sectors of 512 bytes that the guest sees
+  firstSector: u64 = 0; // Where they begin in the source
+  overlayUsed: u64 = 0; // Bytes of its copy-on-write layer
+  overlayLimit: u64 = 0; // Most bytes of it, 0 if it has none
+  rate: u64 = 0; // Limit in bytes a second, 0 for none
+  iops: u64 = 0; // Limit in requests a second, 0 for none
+  throttled: u64 = 0; // Requests that a limit made wait
+  reads: u64 = 0; // Reads that were carried out
+  readBytes: u64 = 0; // Bytes of them
+  writes: u64 = 0; // Writes that were carried out
+  writeBytes: u64 = 0; // Bytes of them
+  flushes: u64 = 0; // Flushes that were carried out
+  discards: u64 = 0; // Discards and write-zeroes that were carried out
+  errors: u64 = 0; // Requests that failed
+}
+export const WIRE_DISK_INFO_SIZE: u32 = 200;
+export const WIRE_DISK_INFO_SOURCE_NAME: u32 = 152;
+export const WIRE_DISK_INFO_SOURCE_NAME_SIZE: u32 = 24;
+export const WIRE_DISK_INFO_SERIAL: u32 = 176;
+export const WIRE_DISK_INFO_SERIAL_SIZE: u32 = 24;
+
+/** A disk of the host. */
+@unmanaged
+export class WireHostDiskInfo {
+  index: u32 = 0; // 0 and up, in the order of discovery
+  flags: u32 = 0; // WireDeviceFlag: bits. Broken: the guest's driver broke its rings, and has to reset the device
+  queues: u32 = 0; // Queues that the driver uses
+  inFlight: u32 = 0; // Requests that are under way
+  users: u32 = 0; // Guests' disks that are made of it
+  blockSize: u32 = 0; // Bytes of a block of its own
+  sectors: u64 = 0; // Sectors of 512 bytes
+  reads: u64 = 0; // Reads that were carried out
+  readBytes: u64 = 0; // Bytes of them
+  writes: u64 = 0; // Writes that were carried out
+  writeBytes: u64 = 0; // Bytes of them
+  flushes: u64 = 0; // Flushes that were carried out
+  discards: u64 = 0; // Discards and write-zeroes that were carried out
+  errors: u64 = 0; // Requests that failed
+}
+export const WIRE_HOST_DISK_INFO_SIZE: u32 = 136;
+export const WIRE_HOST_DISK_INFO_NAME: u32 = 88;
+export const WIRE_HOST_DISK_INFO_NAME_SIZE: u32 = 24;
+export const WIRE_HOST_DISK_INFO_LOCATION: u32 = 112;
+export const WIRE_HOST_DISK_INFO_LOCATION_SIZE: u32 = 24;
+
+/** A network interface of a guest: a port of a switch. */
+@unmanaged
+export class WireNetInfo {
+  guest: u32 = 0; // Id
+  generation: u32 = 0; // Of the guest
+  index: u32 = 0; // N of disk@N or net@N
+  flags: u32 = 0; // WireDeviceFlag: bits. Broken: the guest's driver broke its rings, and has to reset the device
+  bus: u32 = 0; // WireBus
+  slot: u32 = 0; // PCI: bus << 8 | device << 3 | function; MMIO: slot
+  queues: u32 = 0; // Request queues, or pairs of queues
+  driver: u32 = 0; // VirtIO device status as the driver wrote it
+  switchIndex: u32 = 0; // Index of the switch
+  port: u32 = 0; // Port of it
+  vlan: u32 = 0; // VLAN of its packets, 0 if untagged
+  mtu: u32 = 0; // Largest packet, 0 if not told to the guest
+  mac: u64 = 0; // Address, its first byte in bits 47 to 40
+  rate: u64 = 0; // Limit of what it sends in bytes a second, 0 for none
+  throttled: u64 = 0; // Packets that the limit made wait
+  rxPackets: u64 = 0; // Packets that it received
+  rxBytes: u64 = 0; // Bytes of them
+  rxDrops: u64 = 0; // Packets for it that were dropped
+  txPackets: u64 = 0; // Packets that it sent
+  txBytes: u64 = 0; // Bytes of them
+  txDrops: u64 = 0; // Packets of it that were dropped
+}
+export const WIRE_NET_INFO_SIZE: u32 = 136;
+export const WIRE_NET_INFO_SWITCH_NAME: u32 = 120;
+export const WIRE_NET_INFO_SWITCH_NAME_SIZE: u32 = 16;
+
+/** A switch. */
+@unmanaged
+export class WireSwitchInfo {
+  index: u32 = 0; // 0 and up
+  ports: u32 = 0; // Guests' ports
+  uplink: u32 = 0; // 1 + index of the NIC, 0 for none
+  stations: u32 = 0; // Addresses that it has learned
+  forwarded: u64 = 0; // Packets to one port
+  flooded: u64 = 0; // Packets to all ports
+  dropped: u64 = 0; // Packets to none
+}
+export const WIRE_SWITCH_INFO_SIZE: u32 = 56;
+export const WIRE_SWITCH_INFO_NAME: u32 = 40;
+export const WIRE_SWITCH_INFO_NAME_SIZE: u32 = 16;
+
+/** A network interface of the host. */
+@unmanaged
+export class WireNicInfo {
+  index: u32 = 0; // 0 and up, in the order of discovery
+  flags: u32 = 0; // WireDeviceFlag: bits. Broken: the guest's driver broke its rings, and has to reset the device
+  queues: u32 = 0; // Pairs of queues that the driver uses
+  switchIndex: u32 = 0; // 1 + index of the switch that it is the uplink of, 0 for none
+  mac: u64 = 0; // Address, its first byte in bits 47 to 40
+  rxPackets: u64 = 0; // Packets that it received
+  rxBytes: u64 = 0; // Bytes of them
+  rxDrops: u64 = 0; // Packets for it that were dropped
+  txPackets: u64 = 0; // Packets that it sent
+  txBytes: u64 = 0; // Bytes of them
+  txDrops: u64 = 0; // Packets of it that were dropped
+}
+export const WIRE_NIC_INFO_SIZE: u32 = 96;
+export const WIRE_NIC_INFO_LOCATION: u32 = 72;
+export const WIRE_NIC_INFO_LOCATION_SIZE: u32 = 24;
+
+/** Gives a guest a device; a flattened tree follows whose root holds one node disk@N or net@N. */
+@unmanaged
+export class WireDeviceAttach {
+  guest: u32 = 0; // Id
+  generation: u32 = 0; // Generation
+  kind: u32 = 0; // WireDevice
+  reserved: u32 = 0; // 0
+}
+export const WIRE_DEVICE_ATTACH_SIZE: u32 = 16;
+
+/** The new device. */
+@unmanaged
+export class WireDeviceAttached {
+  index: u32 = 0; // Its index among its kind
+  slot: u32 = 0; // Where the guest finds it, as in DiskInfo
+}
+export const WIRE_DEVICE_ATTACHED_SIZE: u32 = 8;
+
+/** Takes a device away: the guest is asked to let go of it, or not even asked. The list tells when it is gone. */
+@unmanaged
+export class WireDeviceDetach {
+  guest: u32 = 0; // Id
+  generation: u32 = 0; // Generation
+  kind: u32 = 0; // WireDevice
+  index: u32 = 0; // Among its kind
+  force: u32 = 0; // 1 to take it at once
+  reserved: u32 = 0; // 0
+}
+export const WIRE_DEVICE_DETACH_SIZE: u32 = 24;
+
+/** Changes a device's limits. */
+@unmanaged
+export class WireDeviceLimits {
+  guest: u32 = 0; // Id
+  generation: u32 = 0; // Generation
+  kind: u32 = 0; // WireDevice
+  index: u32 = 0; // Among its kind
+  rate: u64 = 0; // Bytes a second, 0 for none
+  iops: u64 = 0; // Requests a second, 0 for none; of a disk
+  overlayLimit: u64 = 0; // Most bytes of a disk's copy-on-write layer, 0 to leave it
+}
+export const WIRE_DEVICE_LIMITS_SIZE: u32 = 40;

@@ -62,6 +62,22 @@ export const WIRE_VCPU_ACTION_PRIORITY: u32 = 4;
 export const WIRE_VCPU_ACTION_WEIGHT: u32 = 5;
 export const WIRE_HOST_ACTION_POWER_OFF: u32 = 1;
 export const WIRE_HOST_ACTION_RESET: u32 = 2;
+export const WIRE_DEVICE_DISK: u32 = 1;
+export const WIRE_DEVICE_NET: u32 = 2;
+export const WIRE_DISK_SOURCE_HOST: u32 = 1;
+export const WIRE_DISK_SOURCE_MODULE: u32 = 2;
+export const WIRE_DISK_SOURCE_BLOB: u32 = 3;
+export const WIRE_DISK_SOURCE_MEMORY: u32 = 4;
+export const WIRE_BUS_PCI: u32 = 0;
+export const WIRE_BUS_MMIO: u32 = 1;
+export const WIRE_DEVICE_FLAG_READ_ONLY: u32 = 1;
+export const WIRE_DEVICE_FLAG_OVERLAY: u32 = 2;
+export const WIRE_DEVICE_FLAG_ATTACHED: u32 = 4;
+export const WIRE_DEVICE_FLAG_LEAVING: u32 = 8;
+export const WIRE_DEVICE_FLAG_FAILED: u32 = 16;
+export const WIRE_DEVICE_FLAG_BROKEN: u32 = 32;
+export const WIRE_DEVICE_FLAG_ISOLATED: u32 = 64;
+export const WIRE_DEVICE_FLAG_LINK_UP: u32 = 128;
 
 // ---- Operations
 export const OPERATION_HELLO: u32 = 1; // Begins a session with the frame's session number
@@ -71,6 +87,9 @@ export const OPERATION_HOST_INFO: u32 = 10; // The machine
 export const OPERATION_HARTS: u32 = 11; // The harts
 export const OPERATION_MEMORY: u32 = 12; // Who has which host memory
 export const OPERATION_IRQS: u32 = 13; // Host interrupts
+export const OPERATION_HOST_DISKS: u32 = 14; // Disks of the host
+export const OPERATION_SWITCHES: u32 = 15; // Switches
+export const OPERATION_NICS: u32 = 16; // NICs of the host
 export const OPERATION_GUESTS: u32 = 20; // Guests whose id is at least `from`
 export const OPERATION_VCPUS: u32 = 21; // vCPUs of a guest
 export const OPERATION_EXITS: u32 = 22; // Exits of a vCPU by kind
@@ -78,6 +97,8 @@ export const OPERATION_REGISTERS: u32 = 23; // Registers of a vCPU that is not o
 export const OPERATION_CRASH: u32 = 24; // A guest's crash record
 export const OPERATION_CRASH_TRAIL: u32 = 25; // Its last exits, newest first
 export const OPERATION_CRASH_REGISTERS: u32 = 26; // Its registers
+export const OPERATION_DISKS: u32 = 27; // A guest's disks
+export const OPERATION_NETS: u32 = 28; // A guest's network interfaces
 export const OPERATION_READ: u32 = 30; // Reads a stream
 export const OPERATION_WRITE: u32 = 31; // Writes a console's input
 export const OPERATION_MEMORY_READ: u32 = 32; // Reads a guest's RAM
@@ -89,6 +110,9 @@ export const OPERATION_CREATE: u32 = 50; // Makes a guest
 export const OPERATION_GUEST_ACTION: u32 = 51; // Changes a guest
 export const OPERATION_VCPU_ACTION: u32 = 52; // Changes a vCPU
 export const OPERATION_VCPU_COUNT: u32 = 53; // Changes how many vCPUs may run
+export const OPERATION_DEVICE_ATTACH: u32 = 54; // Gives a guest that exists a device
+export const OPERATION_DEVICE_DETACH: u32 = 55; // Takes a device from a guest
+export const OPERATION_DEVICE_LIMITS: u32 = 56; // Changes a device's limits
 export const OPERATION_HOST_ACTION: u32 = 60; // Ends or restarts the machine
 export const OPERATION_TRACE_CONTROL: u32 = 61; // Switches tracing
 
@@ -100,9 +124,9 @@ export const WIRE_REQUEST_COUNT: u32 = 62; // Half-words in the table
 // prettier-ignore
 export const WIRE_REQUESTS: usize = memory.data<u16>([
   65535, 8, 0, 0, 65535, 65535, 65535, 65535, 65535, 65535, 0, 8,
-  8, 8, 65535, 65535, 65535, 65535, 65535, 65535, 8, 16, 16, 16,
-  8, 16, 8, 65535, 65535, 65535, 16, 16400, 24, 65535, 65535, 65535,
+  8, 8, 8, 8, 8, 65535, 65535, 65535, 8, 16, 16, 16,
+  8, 16, 8, 16, 16, 65535, 16, 16400, 24, 65535, 65535, 65535,
   65535, 65535, 65535, 65535, 8, 32816, 16400, 32776, 65535, 65535, 65535, 65535,
-  65535, 65535, 32792, 32784, 32792, 32784, 65535, 65535, 65535, 65535, 65535, 65535,
+  65535, 65535, 32792, 32784, 32792, 32784, 49168, 32792, 32808, 65535, 65535, 65535,
   32776, 32776,
 ]);

@@ -6,6 +6,16 @@ import * as wire from "../wire";
 import { listBlobs, openBlob, dropBlob, writeBlob } from "./blobs";
 import { changeCount, changeGuest, changeHost, changeTrace, changeVcpu, createGuest } from "./change";
 import { answerCrash, listCrashExits, listCrashRegisters } from "./crash";
+import {
+  attachDevice,
+  detachDevice,
+  limitDevice,
+  listDisks,
+  listHostDisks,
+  listNets,
+  listNics,
+  listSwitches,
+} from "./devices";
 import { listGuests, readMemory } from "./guests";
 import { answerHost, answerPoll, listHarts, listInterrupts, listMemory } from "./host";
 import { readStream, writeConsole } from "./streams";
@@ -72,6 +82,29 @@ function performOther(operation: u32, body: usize, bytes: u32): i32 {
       return changeHost(body);
     case wire.OPERATION_TRACE_CONTROL:
       return changeTrace(body);
+    default:
+      return performOnDevice(operation, body, bytes);
+  }
+}
+
+function performOnDevice(operation: u32, body: usize, bytes: u32): i32 {
+  switch (operation) {
+    case wire.OPERATION_HOST_DISKS:
+      return listHostDisks(body);
+    case wire.OPERATION_SWITCHES:
+      return listSwitches(body);
+    case wire.OPERATION_NICS:
+      return listNics(body);
+    case wire.OPERATION_DISKS:
+      return listDisks(body);
+    case wire.OPERATION_NETS:
+      return listNets(body);
+    case wire.OPERATION_DEVICE_ATTACH:
+      return attachDevice(body, bytes);
+    case wire.OPERATION_DEVICE_DETACH:
+      return detachDevice(body);
+    case wire.OPERATION_DEVICE_LIMITS:
+      return limitDevice(body);
     default:
       return Status.Unsupported;
   }

@@ -143,6 +143,38 @@ export const WireHostAction = {
   Reset: 2,
 } as const;
 
+/** Kinds of a guest's devices that come and go. */
+export const WireDevice = {
+  Disk: 1,
+  Net: 2,
+} as const;
+
+/** What a guest's disk is made of. */
+export const WireDiskSource = {
+  Host: 1,
+  Module: 2,
+  Blob: 3,
+  Memory: 4,
+} as const;
+
+/** How a guest finds a device. */
+export const WireBus = {
+  Pci: 0,
+  Mmio: 1,
+} as const;
+
+/** Bits of `flags` of devices, of guests and of the host. */
+export const WireDeviceFlag = {
+  ReadOnly: 1,
+  Overlay: 2,
+  Attached: 4,
+  Leaving: 8,
+  Failed: 16,
+  Broken: 32,
+  Isolated: 64,
+  LinkUp: 128,
+} as const;
+
 /** Begins a session; a former one ends and what it had open is dropped. */
 export interface Hello {
   /** WIRE_VERSION of the toolstack. */
@@ -1419,6 +1451,572 @@ export const EventCodec: Codec<Event> = {
   },
 };
 
+/** Devices of a guest whose index is at least `from`. */
+export interface DeviceFrom {
+  /** Id. */
+  readonly guest: number;
+  /** Generation or 0. */
+  readonly generation: number;
+  /** Least index wanted. */
+  readonly from: number;
+}
+
+export const DeviceFromCodec: Codec<DeviceFrom> = {
+  name: "DeviceFrom",
+  size: 16,
+  decode(view, at) {
+    return {
+      guest: view.getUint32(at + 0, true),
+      generation: view.getUint32(at + 4, true),
+      from: view.getUint32(at + 8, true),
+    };
+  },
+  encode(value, view, at) {
+    view.setUint32(at + 0, value.guest, true);
+    view.setUint32(at + 4, value.generation, true);
+    view.setUint32(at + 8, value.from, true);
+  },
+};
+
+/** A disk of a guest. */
+export interface DiskInfo {
+  /** Id. */
+  readonly guest: number;
+  /** Of the guest. */
+  readonly generation: number;
+  /** N of disk@N or net@N. */
+  readonly index: number;
+  /** WireDeviceFlag: bits. Broken: the guest's driver broke its rings, and has to reset the device. */
+  readonly flags: number;
+  /** WireBus. */
+  readonly bus: number;
+  /** PCI: bus << 8 | device << 3 | function; MMIO: slot. */
+  readonly slot: number;
+  /** Request queues, or pairs of queues. */
+  readonly queues: number;
+  /** VirtIO device status as the driver wrote it. */
+  readonly driver: number;
+  /** WireDiskSource. */
+  readonly source: number;
+  /** Requests that are under way. */
+  readonly inFlight: number;
+  /** Sectors of 512 bytes that the guest sees. */
+  readonly sectors: bigint;
+  /** Where they begin in the source. */
+  readonly firstSector: bigint;
+  /** Bytes of its copy-on-write layer. */
+  readonly overlayUsed: bigint;
+  /** Most bytes of it, 0 if it has none. */
+  readonly overlayLimit: bigint;
+  /** Limit in bytes a second, 0 for none. */
+  readonly rate: bigint;
+  /** Limit in requests a second, 0 for none. */
+  readonly iops: bigint;
+  /** Requests that a limit made wait. */
+  readonly throttled: bigint;
+  /** Reads that were carried out. */
+  readonly reads: bigint;
+  /** Bytes of them. */
+  readonly readBytes: bigint;
+  /** Writes that were carried out. */
+  readonly writes: bigint;
+  /** Bytes of them. */
+  readonly writeBytes: bigint;
+  /** Flushes that were carried out. */
+  readonly flushes: bigint;
+  /** Discards and write-zeroes that were carried out. */
+  readonly discards: bigint;
+  /** Requests that failed. */
+  readonly errors: bigint;
+  /** The host disk's name, if it is of one. */
+  readonly sourceName: string;
+  /** What the guest reads as serial. */
+  readonly serial: string;
+}
+
+export const DiskInfoCodec: Codec<DiskInfo> = {
+  name: "DiskInfo",
+  size: 200,
+  decode(view, at) {
+    return {
+      guest: view.getUint32(at + 0, true),
+      generation: view.getUint32(at + 4, true),
+      index: view.getUint32(at + 8, true),
+      flags: view.getUint32(at + 12, true),
+      bus: view.getUint32(at + 16, true),
+      slot: view.getUint32(at + 20, true),
+      queues: view.getUint32(at + 24, true),
+      driver: view.getUint32(at + 28, true),
+      source: view.getUint32(at + 32, true),
+      inFlight: view.getUint32(at + 36, true),
+      sectors: view.getBigUint64(at + 40, true),
+      firstSector: view.getBigUint64(at + 48, true),
+      overlayUsed: view.getBigUint64(at + 56, true),
+      overlayLimit: view.getBigUint64(at + 64, true),
+      rate: view.getBigUint64(at + 72, true),
+      iops: view.getBigUint64(at + 80, true),
+      throttled: view.getBigUint64(at + 88, true),
+      reads: view.getBigUint64(at + 96, true),
+      readBytes: view.getBigUint64(at + 104, true),
+      writes: view.getBigUint64(at + 112, true),
+      writeBytes: view.getBigUint64(at + 120, true),
+      flushes: view.getBigUint64(at + 128, true),
+      discards: view.getBigUint64(at + 136, true),
+      errors: view.getBigUint64(at + 144, true),
+      sourceName: readText(view, at + 152, 24),
+      serial: readText(view, at + 176, 24),
+    };
+  },
+  encode(value, view, at) {
+    view.setUint32(at + 0, value.guest, true);
+    view.setUint32(at + 4, value.generation, true);
+    view.setUint32(at + 8, value.index, true);
+    view.setUint32(at + 12, value.flags, true);
+    view.setUint32(at + 16, value.bus, true);
+    view.setUint32(at + 20, value.slot, true);
+    view.setUint32(at + 24, value.queues, true);
+    view.setUint32(at + 28, value.driver, true);
+    view.setUint32(at + 32, value.source, true);
+    view.setUint32(at + 36, value.inFlight, true);
+    view.setBigUint64(at + 40, value.sectors, true);
+    view.setBigUint64(at + 48, value.firstSector, true);
+    view.setBigUint64(at + 56, value.overlayUsed, true);
+    view.setBigUint64(at + 64, value.overlayLimit, true);
+    view.setBigUint64(at + 72, value.rate, true);
+    view.setBigUint64(at + 80, value.iops, true);
+    view.setBigUint64(at + 88, value.throttled, true);
+    view.setBigUint64(at + 96, value.reads, true);
+    view.setBigUint64(at + 104, value.readBytes, true);
+    view.setBigUint64(at + 112, value.writes, true);
+    view.setBigUint64(at + 120, value.writeBytes, true);
+    view.setBigUint64(at + 128, value.flushes, true);
+    view.setBigUint64(at + 136, value.discards, true);
+    view.setBigUint64(at + 144, value.errors, true);
+    writeText(view, at + 152, 24, value.sourceName);
+    writeText(view, at + 176, 24, value.serial);
+  },
+};
+
+/** A disk of the host. */
+export interface HostDiskInfo {
+  /** 0 and up, in the order of discovery. */
+  readonly index: number;
+  /** WireDeviceFlag: bits. Broken: the guest's driver broke its rings, and has to reset the device. */
+  readonly flags: number;
+  /** Queues that the driver uses. */
+  readonly queues: number;
+  /** Requests that are under way. */
+  readonly inFlight: number;
+  /** Guests' disks that are made of it. */
+  readonly users: number;
+  /** Bytes of a block of its own. */
+  readonly blockSize: number;
+  /** Sectors of 512 bytes. */
+  readonly sectors: bigint;
+  /** Reads that were carried out. */
+  readonly reads: bigint;
+  /** Bytes of them. */
+  readonly readBytes: bigint;
+  /** Writes that were carried out. */
+  readonly writes: bigint;
+  /** Bytes of them. */
+  readonly writeBytes: bigint;
+  /** Flushes that were carried out. */
+  readonly flushes: bigint;
+  /** Discards and write-zeroes that were carried out. */
+  readonly discards: bigint;
+  /** Requests that failed. */
+  readonly errors: bigint;
+  /** Its serial. */
+  readonly name: string;
+  /** Where it was found: pci 00:08.0, mmio 0x10008000. */
+  readonly location: string;
+}
+
+export const HostDiskInfoCodec: Codec<HostDiskInfo> = {
+  name: "HostDiskInfo",
+  size: 136,
+  decode(view, at) {
+    return {
+      index: view.getUint32(at + 0, true),
+      flags: view.getUint32(at + 4, true),
+      queues: view.getUint32(at + 8, true),
+      inFlight: view.getUint32(at + 12, true),
+      users: view.getUint32(at + 16, true),
+      blockSize: view.getUint32(at + 20, true),
+      sectors: view.getBigUint64(at + 24, true),
+      reads: view.getBigUint64(at + 32, true),
+      readBytes: view.getBigUint64(at + 40, true),
+      writes: view.getBigUint64(at + 48, true),
+      writeBytes: view.getBigUint64(at + 56, true),
+      flushes: view.getBigUint64(at + 64, true),
+      discards: view.getBigUint64(at + 72, true),
+      errors: view.getBigUint64(at + 80, true),
+      name: readText(view, at + 88, 24),
+      location: readText(view, at + 112, 24),
+    };
+  },
+  encode(value, view, at) {
+    view.setUint32(at + 0, value.index, true);
+    view.setUint32(at + 4, value.flags, true);
+    view.setUint32(at + 8, value.queues, true);
+    view.setUint32(at + 12, value.inFlight, true);
+    view.setUint32(at + 16, value.users, true);
+    view.setUint32(at + 20, value.blockSize, true);
+    view.setBigUint64(at + 24, value.sectors, true);
+    view.setBigUint64(at + 32, value.reads, true);
+    view.setBigUint64(at + 40, value.readBytes, true);
+    view.setBigUint64(at + 48, value.writes, true);
+    view.setBigUint64(at + 56, value.writeBytes, true);
+    view.setBigUint64(at + 64, value.flushes, true);
+    view.setBigUint64(at + 72, value.discards, true);
+    view.setBigUint64(at + 80, value.errors, true);
+    writeText(view, at + 88, 24, value.name);
+    writeText(view, at + 112, 24, value.location);
+  },
+};
+
+/** A network interface of a guest: a port of a switch. */
+export interface NetInfo {
+  /** Id. */
+  readonly guest: number;
+  /** Of the guest. */
+  readonly generation: number;
+  /** N of disk@N or net@N. */
+  readonly index: number;
+  /** WireDeviceFlag: bits. Broken: the guest's driver broke its rings, and has to reset the device. */
+  readonly flags: number;
+  /** WireBus. */
+  readonly bus: number;
+  /** PCI: bus << 8 | device << 3 | function; MMIO: slot. */
+  readonly slot: number;
+  /** Request queues, or pairs of queues. */
+  readonly queues: number;
+  /** VirtIO device status as the driver wrote it. */
+  readonly driver: number;
+  /** Index of the switch. */
+  readonly switchIndex: number;
+  /** Port of it. */
+  readonly port: number;
+  /** VLAN of its packets, 0 if untagged. */
+  readonly vlan: number;
+  /** Largest packet, 0 if not told to the guest. */
+  readonly mtu: number;
+  /** Address, its first byte in bits 47 to 40. */
+  readonly mac: bigint;
+  /** Limit of what it sends in bytes a second, 0 for none. */
+  readonly rate: bigint;
+  /** Packets that the limit made wait. */
+  readonly throttled: bigint;
+  /** Packets that it received. */
+  readonly rxPackets: bigint;
+  /** Bytes of them. */
+  readonly rxBytes: bigint;
+  /** Packets for it that were dropped. */
+  readonly rxDrops: bigint;
+  /** Packets that it sent. */
+  readonly txPackets: bigint;
+  /** Bytes of them. */
+  readonly txBytes: bigint;
+  /** Packets of it that were dropped. */
+  readonly txDrops: bigint;
+  /** Name of the switch. */
+  readonly switchName: string;
+}
+
+export const NetInfoCodec: Codec<NetInfo> = {
+  name: "NetInfo",
+  size: 136,
+  decode(view, at) {
+    return {
+      guest: view.getUint32(at + 0, true),
+      generation: view.getUint32(at + 4, true),
+      index: view.getUint32(at + 8, true),
+      flags: view.getUint32(at + 12, true),
+      bus: view.getUint32(at + 16, true),
+      slot: view.getUint32(at + 20, true),
+      queues: view.getUint32(at + 24, true),
+      driver: view.getUint32(at + 28, true),
+      switchIndex: view.getUint32(at + 32, true),
+      port: view.getUint32(at + 36, true),
+      vlan: view.getUint32(at + 40, true),
+      mtu: view.getUint32(at + 44, true),
+      mac: view.getBigUint64(at + 48, true),
+      rate: view.getBigUint64(at + 56, true),
+      throttled: view.getBigUint64(at + 64, true),
+      rxPackets: view.getBigUint64(at + 72, true),
+      rxBytes: view.getBigUint64(at + 80, true),
+      rxDrops: view.getBigUint64(at + 88, true),
+      txPackets: view.getBigUint64(at + 96, true),
+      txBytes: view.getBigUint64(at + 104, true),
+      txDrops: view.getBigUint64(at + 112, true),
+      switchName: readText(view, at + 120, 16),
+    };
+  },
+  encode(value, view, at) {
+    view.setUint32(at + 0, value.guest, true);
+    view.setUint32(at + 4, value.generation, true);
+    view.setUint32(at + 8, value.index, true);
+    view.setUint32(at + 12, value.flags, true);
+    view.setUint32(at + 16, value.bus, true);
+    view.setUint32(at + 20, value.slot, true);
+    view.setUint32(at + 24, value.queues, true);
+    view.setUint32(at + 28, value.driver, true);
+    view.setUint32(at + 32, value.switchIndex, true);
+    view.setUint32(at + 36, value.port, true);
+    view.setUint32(at + 40, value.vlan, true);
+    view.setUint32(at + 44, value.mtu, true);
+    view.setBigUint64(at + 48, value.mac, true);
+    view.setBigUint64(at + 56, value.rate, true);
+    view.setBigUint64(at + 64, value.throttled, true);
+    view.setBigUint64(at + 72, value.rxPackets, true);
+    view.setBigUint64(at + 80, value.rxBytes, true);
+    view.setBigUint64(at + 88, value.rxDrops, true);
+    view.setBigUint64(at + 96, value.txPackets, true);
+    view.setBigUint64(at + 104, value.txBytes, true);
+    view.setBigUint64(at + 112, value.txDrops, true);
+    writeText(view, at + 120, 16, value.switchName);
+  },
+};
+
+/** A switch. */
+export interface SwitchInfo {
+  /** 0 and up. */
+  readonly index: number;
+  /** Guests' ports. */
+  readonly ports: number;
+  /** 1 + index of the NIC, 0 for none. */
+  readonly uplink: number;
+  /** Addresses that it has learned. */
+  readonly stations: number;
+  /** Packets to one port. */
+  readonly forwarded: bigint;
+  /** Packets to all ports. */
+  readonly flooded: bigint;
+  /** Packets to none. */
+  readonly dropped: bigint;
+  /** Name. */
+  readonly name: string;
+}
+
+export const SwitchInfoCodec: Codec<SwitchInfo> = {
+  name: "SwitchInfo",
+  size: 56,
+  decode(view, at) {
+    return {
+      index: view.getUint32(at + 0, true),
+      ports: view.getUint32(at + 4, true),
+      uplink: view.getUint32(at + 8, true),
+      stations: view.getUint32(at + 12, true),
+      forwarded: view.getBigUint64(at + 16, true),
+      flooded: view.getBigUint64(at + 24, true),
+      dropped: view.getBigUint64(at + 32, true),
+      name: readText(view, at + 40, 16),
+    };
+  },
+  encode(value, view, at) {
+    view.setUint32(at + 0, value.index, true);
+    view.setUint32(at + 4, value.ports, true);
+    view.setUint32(at + 8, value.uplink, true);
+    view.setUint32(at + 12, value.stations, true);
+    view.setBigUint64(at + 16, value.forwarded, true);
+    view.setBigUint64(at + 24, value.flooded, true);
+    view.setBigUint64(at + 32, value.dropped, true);
+    writeText(view, at + 40, 16, value.name);
+  },
+};
+
+/** A network interface of the host. */
+export interface NicInfo {
+  /** 0 and up, in the order of discovery. */
+  readonly index: number;
+  /** WireDeviceFlag: bits. Broken: the guest's driver broke its rings, and has to reset the device. */
+  readonly flags: number;
+  /** Pairs of queues that the driver uses. */
+  readonly queues: number;
+  /** 1 + index of the switch that it is the uplink of, 0 for none. */
+  readonly switchIndex: number;
+  /** Address, its first byte in bits 47 to 40. */
+  readonly mac: bigint;
+  /** Packets that it received. */
+  readonly rxPackets: bigint;
+  /** Bytes of them. */
+  readonly rxBytes: bigint;
+  /** Packets for it that were dropped. */
+  readonly rxDrops: bigint;
+  /** Packets that it sent. */
+  readonly txPackets: bigint;
+  /** Bytes of them. */
+  readonly txBytes: bigint;
+  /** Packets of it that were dropped. */
+  readonly txDrops: bigint;
+  /** Where it was found. */
+  readonly location: string;
+}
+
+export const NicInfoCodec: Codec<NicInfo> = {
+  name: "NicInfo",
+  size: 96,
+  decode(view, at) {
+    return {
+      index: view.getUint32(at + 0, true),
+      flags: view.getUint32(at + 4, true),
+      queues: view.getUint32(at + 8, true),
+      switchIndex: view.getUint32(at + 12, true),
+      mac: view.getBigUint64(at + 16, true),
+      rxPackets: view.getBigUint64(at + 24, true),
+      rxBytes: view.getBigUint64(at + 32, true),
+      rxDrops: view.getBigUint64(at + 40, true),
+      txPackets: view.getBigUint64(at + 48, true),
+      txBytes: view.getBigUint64(at + 56, true),
+      txDrops: view.getBigUint64(at + 64, true),
+      location: readText(view, at + 72, 24),
+    };
+  },
+  encode(value, view, at) {
+    view.setUint32(at + 0, value.index, true);
+    view.setUint32(at + 4, value.flags, true);
+    view.setUint32(at + 8, value.queues, true);
+    view.setUint32(at + 12, value.switchIndex, true);
+    view.setBigUint64(at + 16, value.mac, true);
+    view.setBigUint64(at + 24, value.rxPackets, true);
+    view.setBigUint64(at + 32, value.rxBytes, true);
+    view.setBigUint64(at + 40, value.rxDrops, true);
+    view.setBigUint64(at + 48, value.txPackets, true);
+    view.setBigUint64(at + 56, value.txBytes, true);
+    view.setBigUint64(at + 64, value.txDrops, true);
+    writeText(view, at + 72, 24, value.location);
+  },
+};
+
+/** Gives a guest a device; a flattened tree follows whose root holds one node disk@N or net@N. */
+export interface DeviceAttach {
+  /** Id. */
+  readonly guest: number;
+  /** Generation. */
+  readonly generation: number;
+  /** WireDevice. */
+  readonly kind: number;
+}
+
+export const DeviceAttachCodec: Codec<DeviceAttach> = {
+  name: "DeviceAttach",
+  size: 16,
+  decode(view, at) {
+    return {
+      guest: view.getUint32(at + 0, true),
+      generation: view.getUint32(at + 4, true),
+      kind: view.getUint32(at + 8, true),
+    };
+  },
+  encode(value, view, at) {
+    view.setUint32(at + 0, value.guest, true);
+    view.setUint32(at + 4, value.generation, true);
+    view.setUint32(at + 8, value.kind, true);
+  },
+};
+
+/** The new device. */
+export interface DeviceAttached {
+  /** Its index among its kind. */
+  readonly index: number;
+  /** Where the guest finds it, as in DiskInfo. */
+  readonly slot: number;
+}
+
+export const DeviceAttachedCodec: Codec<DeviceAttached> = {
+  name: "DeviceAttached",
+  size: 8,
+  decode(view, at) {
+    return {
+      index: view.getUint32(at + 0, true),
+      slot: view.getUint32(at + 4, true),
+    };
+  },
+  encode(value, view, at) {
+    view.setUint32(at + 0, value.index, true);
+    view.setUint32(at + 4, value.slot, true);
+  },
+};
+
+/** Takes a device away: the guest is asked to let go of it, or not even asked. The list tells when it is gone. */
+export interface DeviceDetach {
+  /** Id. */
+  readonly guest: number;
+  /** Generation. */
+  readonly generation: number;
+  /** WireDevice. */
+  readonly kind: number;
+  /** Among its kind. */
+  readonly index: number;
+  /** 1 to take it at once. */
+  readonly force: number;
+}
+
+export const DeviceDetachCodec: Codec<DeviceDetach> = {
+  name: "DeviceDetach",
+  size: 24,
+  decode(view, at) {
+    return {
+      guest: view.getUint32(at + 0, true),
+      generation: view.getUint32(at + 4, true),
+      kind: view.getUint32(at + 8, true),
+      index: view.getUint32(at + 12, true),
+      force: view.getUint32(at + 16, true),
+    };
+  },
+  encode(value, view, at) {
+    view.setUint32(at + 0, value.guest, true);
+    view.setUint32(at + 4, value.generation, true);
+    view.setUint32(at + 8, value.kind, true);
+    view.setUint32(at + 12, value.index, true);
+    view.setUint32(at + 16, value.force, true);
+  },
+};
+
+/** Changes a device's limits. */
+export interface DeviceLimits {
+  /** Id. */
+  readonly guest: number;
+  /** Generation. */
+  readonly generation: number;
+  /** WireDevice. */
+  readonly kind: number;
+  /** Among its kind. */
+  readonly index: number;
+  /** Bytes a second, 0 for none. */
+  readonly rate: bigint;
+  /** Requests a second, 0 for none; of a disk. */
+  readonly iops: bigint;
+  /** Most bytes of a disk's copy-on-write layer, 0 to leave it. */
+  readonly overlayLimit: bigint;
+}
+
+export const DeviceLimitsCodec: Codec<DeviceLimits> = {
+  name: "DeviceLimits",
+  size: 40,
+  decode(view, at) {
+    return {
+      guest: view.getUint32(at + 0, true),
+      generation: view.getUint32(at + 4, true),
+      kind: view.getUint32(at + 8, true),
+      index: view.getUint32(at + 12, true),
+      rate: view.getBigUint64(at + 16, true),
+      iops: view.getBigUint64(at + 24, true),
+      overlayLimit: view.getBigUint64(at + 32, true),
+    };
+  },
+  encode(value, view, at) {
+    view.setUint32(at + 0, value.guest, true);
+    view.setUint32(at + 4, value.generation, true);
+    view.setUint32(at + 8, value.kind, true);
+    view.setUint32(at + 12, value.index, true);
+    view.setBigUint64(at + 16, value.rate, true);
+    view.setBigUint64(at + 24, value.iops, true);
+    view.setBigUint64(at + 32, value.overlayLimit, true);
+  },
+};
+
 /** Every operation by name. */
 export const OPERATIONS = {
   /** Begins a session with the frame's session number. */
@@ -1498,6 +2096,39 @@ export const OPERATIONS = {
     answerTail: "records",
     record: IrqInfoCodec,
   },
+  /** Disks of the host. */
+  HostDisks: {
+    name: "HostDisks",
+    number: 14,
+    mutates: false,
+    request: FromCodec,
+    requestTail: "none",
+    answer: Nothing,
+    answerTail: "records",
+    record: HostDiskInfoCodec,
+  },
+  /** Switches. */
+  Switches: {
+    name: "Switches",
+    number: 15,
+    mutates: false,
+    request: FromCodec,
+    requestTail: "none",
+    answer: Nothing,
+    answerTail: "records",
+    record: SwitchInfoCodec,
+  },
+  /** NICs of the host. */
+  Nics: {
+    name: "Nics",
+    number: 16,
+    mutates: false,
+    request: FromCodec,
+    requestTail: "none",
+    answer: Nothing,
+    answerTail: "records",
+    record: NicInfoCodec,
+  },
   /** Guests whose id is at least `from`. */
   Guests: {
     name: "Guests",
@@ -1574,6 +2205,28 @@ export const OPERATIONS = {
     answer: Nothing,
     answerTail: "records",
     record: RegisterCodec,
+  },
+  /** A guest's disks. */
+  Disks: {
+    name: "Disks",
+    number: 27,
+    mutates: false,
+    request: DeviceFromCodec,
+    requestTail: "none",
+    answer: Nothing,
+    answerTail: "records",
+    record: DiskInfoCodec,
+  },
+  /** A guest's network interfaces. */
+  Nets: {
+    name: "Nets",
+    number: 28,
+    mutates: false,
+    request: DeviceFromCodec,
+    requestTail: "none",
+    answer: Nothing,
+    answerTail: "records",
+    record: NetInfoCodec,
   },
   /** Reads a stream. */
   Read: {
@@ -1693,6 +2346,39 @@ export const OPERATIONS = {
     request: VcpuCountCodec,
     requestTail: "none",
     answer: RefusalCodec,
+    answerTail: "none",
+    record: Nothing,
+  },
+  /** Gives a guest that exists a device. */
+  DeviceAttach: {
+    name: "DeviceAttach",
+    number: 54,
+    mutates: true,
+    request: DeviceAttachCodec,
+    requestTail: "bytes",
+    answer: DeviceAttachedCodec,
+    answerTail: "none",
+    record: Nothing,
+  },
+  /** Takes a device from a guest. */
+  DeviceDetach: {
+    name: "DeviceDetach",
+    number: 55,
+    mutates: true,
+    request: DeviceDetachCodec,
+    requestTail: "none",
+    answer: Nothing,
+    answerTail: "none",
+    record: Nothing,
+  },
+  /** Changes a device's limits. */
+  DeviceLimits: {
+    name: "DeviceLimits",
+    number: 56,
+    mutates: true,
+    request: DeviceLimitsCodec,
+    requestTail: "none",
+    answer: Nothing,
     answerTail: "none",
     record: Nothing,
   },

@@ -8,18 +8,10 @@
 // An answer repeats session, sequence and operation of its request; its status is 0 or a negative WireStatus. With one
 // that is not 0 its body is a Refusal (of Create: a Created) if there are words, else empty.
 
-/** A number's type, or NUL-padded text or bytes of a fixed length. */
-export type FieldType = "u8" | "u16" | "u32" | "u64" | { readonly text: number } | { readonly bytes: number };
+import { DEVICE_ENUMS, DEVICE_STRUCTS } from "./protocol-devices.ts";
+import { bytes, type Struct, text, u16, u32, u64 } from "./wire-types.ts";
 
-export interface Field {
-  readonly type: FieldType;
-  readonly doc: string;
-}
-
-export interface Struct {
-  readonly doc: string;
-  readonly fields: Readonly<Record<string, Field>>;
-}
+export type { Field, FieldType, Struct } from "./wire-types.ts";
 
 export interface Operation {
   readonly number: number;
@@ -33,12 +25,6 @@ export interface Operation {
   /** What follows the answer's struct: nothing, bytes, or as many records as fit. */
   readonly answerTail?: "bytes" | StructName;
 }
-
-const u16 = (doc: string): Field => ({ type: "u16", doc });
-const u32 = (doc: string): Field => ({ type: "u32", doc });
-const u64 = (doc: string): Field => ({ type: "u64", doc });
-const text = (length: number, doc: string): Field => ({ type: { text: length }, doc });
-const bytes = (length: number, doc: string): Field => ({ type: { bytes: length }, doc });
 
 export const WIRE_NUMBERS = {
   WIRE_VERSION: [1, "Version of this protocol"],
@@ -88,6 +74,7 @@ export const WIRE_ENUMS = {
     values: { Pause: 1, Resume: 2, Affinity: 3, Priority: 4, Weight: 5 },
   },
   WireHostAction: { doc: "What HostAction asks for", values: { PowerOff: 1, Reset: 2 } },
+  ...DEVICE_ENUMS,
 } as const;
 
 export const STRUCTS = {
@@ -398,6 +385,7 @@ export const STRUCTS = {
       reserved: u64("0"),
     },
   },
+  ...DEVICE_STRUCTS,
 } as const satisfies Record<string, Struct>;
 
 export type StructName = keyof typeof STRUCTS;
@@ -424,6 +412,9 @@ export const OPERATIONS = {
   Harts: ask(11, "The harts", { request: "From", answer: "none", answerTail: "HartInfo" }),
   Memory: ask(12, "Who has which host memory", { request: "From", answer: "none", answerTail: "MemoryRun" }),
   Irqs: ask(13, "Host interrupts", { request: "From", answer: "none", answerTail: "IrqInfo" }),
+  HostDisks: ask(14, "Disks of the host", { request: "From", answer: "none", answerTail: "HostDiskInfo" }),
+  Switches: ask(15, "Switches", { request: "From", answer: "none", answerTail: "SwitchInfo" }),
+  Nics: ask(16, "NICs of the host", { request: "From", answer: "none", answerTail: "NicInfo" }),
   Guests: ask(20, "Guests whose id is at least `from`", { request: "From", answer: "none", answerTail: "GuestInfo" }),
   Vcpus: ask(21, "vCPUs of a guest", { request: "VcpuFrom", answer: "none", answerTail: "VcpuInfo" }),
   Exits: ask(22, "Exits of a vCPU by kind", {
@@ -439,6 +430,8 @@ export const OPERATIONS = {
   Crash: ask(24, "A guest's crash record", { request: "GuestHandle", answer: "Crash" }),
   CrashTrail: ask(25, "Its last exits, newest first", { request: "VcpuFrom", answer: "none", answerTail: "TrailExit" }),
   CrashRegisters: ask(26, "Its registers", { request: "GuestHandle", answer: "none", answerTail: "Register" }),
+  Disks: ask(27, "A guest's disks", { request: "DeviceFrom", answer: "none", answerTail: "DiskInfo" }),
+  Nets: ask(28, "A guest's network interfaces", { request: "DeviceFrom", answer: "none", answerTail: "NetInfo" }),
   Read: ask(30, "Reads a stream", { request: "Read", answer: "ReadAnswer", answerTail: "bytes" }),
   Write: ask(31, "Writes a console's input", { request: "Write", requestTail: "bytes", answer: "WriteAnswer" }),
   MemoryRead: ask(32, "Reads a guest's RAM", { request: "MemoryRead", answer: "none", answerTail: "bytes" }),
@@ -450,6 +443,13 @@ export const OPERATIONS = {
   GuestAction: change(51, "Changes a guest", { request: "GuestAction", answer: "Refusal" }),
   VcpuAction: change(52, "Changes a vCPU", { request: "VcpuAction", answer: "Refusal" }),
   VcpuCount: change(53, "Changes how many vCPUs may run", { request: "VcpuCount", answer: "Refusal" }),
+  DeviceAttach: change(54, "Gives a guest that exists a device", {
+    request: "DeviceAttach",
+    requestTail: "bytes",
+    answer: "DeviceAttached",
+  }),
+  DeviceDetach: change(55, "Takes a device from a guest", { request: "DeviceDetach", answer: "none" }),
+  DeviceLimits: change(56, "Changes a device's limits", { request: "DeviceLimits", answer: "none" }),
   HostAction: change(60, "Ends or restarts the machine", { request: "HostAction", answer: "none" }),
   TraceControl: change(61, "Switches tracing", { request: "TraceControl", answer: "none" }),
 } as const satisfies Record<string, Operation>;
