@@ -6,7 +6,8 @@ import * as hw from "../hw";
 import { irqchipReset, now, unmapStage2 } from "../arch/seam";
 import { detachConsole } from "../host/console";
 import { thisHart } from "../host/hart";
-import { Timer, timerCancel } from "../host/timers";
+import { ticksPerSecond } from "../host/clock";
+import { KIND_TIMER_WAKE, Timer, timerArm, timerCancel, timerInit } from "../host/timers";
 import { acquire, release } from "../lib/lock";
 import { print, printDec, printText } from "../lib/print";
 import { Status } from "../lib/status";
@@ -16,7 +17,9 @@ import { STATE_STOPPED } from "../sched/entity";
 import { schedRemove, schedStop } from "../sched/sched";
 import { residence } from "../sched/wake";
 import { Worker, workerInit } from "../sched/worker";
+import { creationBegin, creationEnd } from "./create";
 import { Description } from "./description";
+import { devicesQuiet, releaseDevices, resetDevices } from "./devices/devices";
 import { postEvent } from "./events";
 import {
   Guest,
@@ -57,12 +60,17 @@ const PHASE_NONE: u32 = 0;
 const PHASE_CLEAR: u32 = 1;
 const PHASE_LOAD: u32 = 2;
 
-// @lock none: the worker's own. The guest that had the last step.
+/** How often in a second it looks whether a device is quiet by now. */
+const MOMENTS: u64 = 1000;
+
+// @lock none: the worker's own. The guest that had the last step, and the timer that wakes it.
 let turn: u32 = 0;
+const again: usize = memory.data(<i32>offsetof<Timer>(), 8);
 
 /** Boot: makes the worker. */
 export function lifecycleInit(made: Worker): void {
   lifecycleWorker(made);
+  timerInit(changetype<Timer>(again), KIND_TIMER_WAKE, changetype<usize>(made));
   workerInit(made, changetype<u32>(lifecycleStep.index), 0, PRIORITY);
 }
 
@@ -107,9 +115,16 @@ function advance(guest: Guest, wanted: u32): u32 {
     vcpuAt(guest, i).hsm = HSM_STOPPED;
     vcpuAt(guest, i).paused = 0;
   }
+  if (!devicesQuiet(guest)) return later();
   if (guest.dirty && guest.rangeCount != 0) return clearStep(guest, wanted);
   if (wanted == WANT_RESTART) return makeFresh(guest);
   return dissolve(guest, wanted);
+}
+
+/** A host device still has memory of the guest: the worker looks again in a moment. */
+function later(): u32 {
+  timerArm(changetype<Timer>(again), thisHart().index, now() + ticksPerSecond() / MOMENTS);
+  return 0;
 }
 
 /** What was wanted is reached, unless something else is wanted by now; then there is more to do. */
@@ -148,6 +163,7 @@ function show(guest: Guest, state: u32): void {
 
 /** Devices as at power-on; from here on it is a start like the first. */
 function makeFresh(guest: Guest): u32 {
+  resetDevices(guest);
   acquire(guest.lock);
   if (guest.startedAt != 0) guest.restarts += 1;
   guest.politeKey = 0;
@@ -236,6 +252,9 @@ function dissolve(guest: Guest, wanted: u32): u32 {
 
 /** The slot is free for another guest; handles of this one name nothing any more. */
 function vanish(guest: Guest): u32 {
+  creationBegin();
+  releaseDevices(guest);
+  creationEnd();
   giveModules(changetype<Description>(guest.description));
   acquire(guest.lock);
   detachConsole(guest.console);

@@ -20,6 +20,7 @@ import { makeBoard, RAM_BASE } from "./board";
 import { CRASH_BYTES } from "./crash";
 import { clearDescription, describeGuest, DESCRIPTION_BYTES } from "./describe";
 import { Description } from "./description";
+import { furnishDevices } from "./devices/devices";
 import { postEvent } from "./events";
 import { Guest, GUEST_CREATED, GUEST_EMPTY } from "./guest";
 import { guestStart, vcpuAt } from "./lifecycle";
@@ -57,6 +58,15 @@ let created: Guest = changetype<Guest>(0);
 /** Boot. */
 export function creationInit(): void {
   lockInit(changetype<Lock>(lock), RANK_CREATION);
+}
+
+/** What the creation lock guards is changed between these two. Worker context. */
+export function creationBegin(): void {
+  acquire(changetype<Lock>(lock));
+}
+
+export function creationEnd(): void {
+  release(changetype<Lock>(lock));
 }
 
 /**
@@ -163,7 +173,8 @@ function furnish(guest: Guest, draft: Description): i32 {
   status = makeBoard(guest);
   if (status != Status.Ok) return refuse(status, "its devices do not fit beside its memory");
   status = addVcpus(guest);
-  return status == Status.Ok ? bringMemory(guest) : status;
+  if (status == Status.Ok) status = bringMemory(guest);
+  return status == Status.Ok ? furnishDevices(guest, draft) : status;
 }
 
 /** The slot's records as a new guest finds them. */

@@ -35,6 +35,7 @@ import {
   INTERRUPTS_PLIC,
   Module,
 } from "./description";
+import { describeDevices } from "./devices/node";
 import { refuse } from "./refusal";
 
 export const LEAST_MEMORY: u64 = 0x20_0000;
@@ -80,7 +81,8 @@ export function describeGuest(fdt: usize, node: usize, into: Description): i32 {
   into.onReboot = endOf(fdt, node, "typeone,on-reboot", END_RESTART);
   into.onPoweroff = endOf(fdt, node, "typeone,on-poweroff", END_PRESERVE);
   into.restartLimit = fdtU32(fdt, node, "typeone,restart-limit", NORMAL_RESTARTS);
-  return readModules(fdt, node, into);
+  const found = readModules(fdt, node, into);
+  return found == Status.Ok ? describeDevices(fdt, node, into) : found;
 }
 
 /** `typeone,interrupts`; absent: as the host and the guest's devices suggest. */

@@ -20,6 +20,7 @@ import { acquire, Lock, lockInit, RANK_MEMORY, release } from "../lib/lock";
 import { Status } from "../lib/status";
 import { RTC_BASE, RTC_IRQ, RTC_SIZE, UART_BASE, UART_CLOCK, UART_IRQ, UART_SIZE } from "./board";
 import { Description } from "./description";
+import { writeDevices } from "./devices/tree";
 import { Guest } from "./guest";
 import { writeGuest } from "./memory";
 
@@ -69,6 +70,7 @@ function writeRoot(out: FdtWriter, guest: Guest, description: Description): void
   writeInterruptController(out, guest);
   writeSerial(out, guest);
   writeRtc(out, guest);
+  writeDevices(out, guest);
   fdtEndNode(out);
   fdtEndNode(out);
 }

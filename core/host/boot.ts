@@ -4,6 +4,7 @@
 import { addTables, hostIrqInitHart } from "../arch/seam";
 import { fdtCheck, fdtChild, fdtCompatible, fdtFind, fdtSibling, fdtU32, fdtU64 } from "../fdt/read";
 import { creationInit } from "../guest/create";
+import { devicesArena } from "../guest/devices/arena";
 import { eventsInit } from "../guest/events";
 import { treeInit } from "../guest/tree";
 import * as hw from "../hw";
@@ -98,7 +99,8 @@ export function startTerminal(tree: usize): void {
 /** Grows linear memory by what the guests in the tree will need. False: the host has no room for it. */
 export function makePools(tree: usize): bool {
   const guests = guestNodes(tree);
-  if (!arenaGrow(BASE_ARENA + hartCount() * TRACE_ARENA + guests * (GUEST_ARENA + GUEST_TABLES * 4096))) return false;
+  const needs = BASE_ARENA + hartCount() * TRACE_ARENA + guests * (GUEST_ARENA + GUEST_TABLES * 4096);
+  if (!arenaGrow(needs + devicesArena(tree))) return false;
   treeInit();
   creationInit();
   return addTables(guests * GUEST_TABLES) == Status.Ok;

@@ -64,6 +64,8 @@ const CURSORS_AT: usize = CHAINS * CHAIN_BYTES;
 const PART_AT: usize = CURSORS_AT + CHAINS * offsetof<Cursor>();
 const SCRATCH_AT: usize = PART_AT + offsetof<Part>();
 const HART_BYTES: usize = SCRATCH_AT + SCRATCH_BYTES;
+/** What chainsInit takes of the arena. */
+export const CHAINS_BYTES: usize = <usize>MAX_HARTS * HART_BYTES;
 
 // @lock creation: made with the first device; each hart uses its own part.
 let records: usize = 0;
@@ -71,9 +73,8 @@ let records: usize = 0;
 /** Makes every hart's scratch records, once. False: the hypervisor's memory is used up. The creation lock is held. */
 export function chainsInit(): bool {
   if (records != 0) return true;
-  const bytes = <usize>MAX_HARTS * HART_BYTES;
-  if (!arenaNeeds(<u32>bytes)) return false;
-  const at = allocate(bytes);
+  if (!arenaNeeds(<u32>CHAINS_BYTES)) return false;
+  const at = allocate(CHAINS_BYTES);
   for (let i: usize = 0; i < MAX_HARTS && at != 0; i++) {
     for (let which: usize = 0; which < CHAINS; which++) {
       const chain = at + i * HART_BYTES + which * CHAIN_BYTES;

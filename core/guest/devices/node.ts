@@ -32,8 +32,6 @@ export const MAX_HOTPLUG: u32 = 4;
 export const MAX_DISK_QUEUES: u32 = 8;
 export const MAX_NET_PAIRS: u32 = 4;
 export const MAC_BYTES: u32 = 6;
-/** An arena of this many bytes for each device at boot. */
-export const DEVICE_ARENA: u32 = 0x4000;
 
 /** DEVICE_* of a node, DEVICE_NONE if it is no device. */
 export function deviceKind(fdt: usize, node: usize): u32 {

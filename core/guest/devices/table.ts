@@ -17,8 +17,12 @@ export class GuestDevice {
   backend: usize = 0;
   /** MMIO: gpa of its registers, else 0. */
   base: u64 = 0;
-  /** PCI: its function (core/dev/pci), else 0. */
-  function: usize = 0;
+  /** PCI: its slot, or that of the root port before it. */
+  slot: i32 = 0;
+  /** 1: its front end is made. */
+  hasModel: u32 = 0;
+  /** 1: it is to go, as soon as the guest lets it (leave.ts); 2: whatever the guest thinks. */
+  leaving: u32 = 0;
   pad: u32 = 0;
 }
 

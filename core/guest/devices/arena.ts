@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// How much of the hypervisor's own memory the VirtIO devices of the guests that the host's tree describes will take.
+// Boot. What is left over is there for guests that come later.
+import { CHAINS_BYTES } from "../../dev/virtio/chain";
+import { fdtChild, fdtCompatible, fdtFind, fdtSibling } from "../../fdt/read";
+import { DEVICE_DISK, DEVICE_NET, DEVICE_NONE, deviceKind } from "./node";
+
+/** Records of a device, its queues, its backend; of a disk its requests, too. */
+const DEVICE_ARENA: u32 = 0x2000;
+const DISK_ARENA: u32 = 0x8000;
+/** A switch with its table of addresses. */
+const SWITCH_ARENA: u32 = 0x1_0000;
+
+/** Bytes, 0 if no guest has a device. */
+export function devicesArena(tree: usize): u32 {
+  const chosen = fdtFind(tree, "/chosen");
+  let bytes: u32 = 0;
+  let nets: u32 = 0;
+  for (let node = chosen ? fdtChild(chosen) : 0; node; node = fdtSibling(node)) {
+    if (fdtCompatible(tree, node, "typeone,switch")) nets += 1;
+    if (!fdtCompatible(tree, node, "xen,domain")) continue;
+    for (let child = fdtChild(node); child; child = fdtSibling(child)) {
+      const kind = deviceKind(tree, child);
+      if (kind == DEVICE_NONE) continue;
+      nets += u32(kind == DEVICE_NET);
+      bytes += kind == DEVICE_DISK ? DISK_ARENA : DEVICE_ARENA;
+    }
+  }
+  if (nets) bytes += SWITCH_ARENA;
+  return bytes ? bytes + <u32>CHAINS_BYTES : 0;
+}
