@@ -119,10 +119,10 @@ export function diskNew(kind: u32, submit: u32): Disk {
 }
 
 function newRecord(): usize {
-  const bytes = offsetof<Disk>() + MAX_RUNS * offsetof<Segment>();
+  const bytes = offsetof<Disk>() + <usize>MAX_RUNS * offsetof<Segment>();
   if (records == 0) workerInit(changetype<Worker>(workerPtr), changetype<u32>(diskWork.index), 0, PRIORITY);
   if (records == MAX_DISKS) refuse(Status.Limit, "there are 128 disks already");
-  else if (!arenaNeeds(bytes)) refuse(Status.NoMemory, "the hypervisor's memory is used up");
+  else if (!arenaNeeds(<u32>bytes)) refuse(Status.NoMemory, "the hypervisor's memory is used up");
   else {
     const at = allocate(bytes);
     changetype<Disk>(at).next = all;

@@ -63,13 +63,18 @@ class Mixed extends DiskRequest {
   mixedPad: u32 = 0;
 }
 
-const MIXED_BYTES: usize = offsetof<Mixed>() + <usize>MAX_SEGMENTS * offsetof<Segment>();
+// No constants, because files import each other.
+function mixedBytes(): usize {
+  return offsetof<Mixed>() + <usize>MAX_SEGMENTS * offsetof<Segment>();
+}
 
 // @lock creation: the list only grows, at its head.
 let all: usize = 0;
 
 /** Bytes of the arena that an overlay takes. */
-export const OVERLAY_ARENA: usize = OVERLAY_BYTES + <usize>LOCK_SIZE + MIXED * MIXED_BYTES;
+export function overlayArena(): u32 {
+  return <u32>(OVERLAY_BYTES + <usize>LOCK_SIZE + <usize>MIXED * mixedBytes());
+}
 
 /**
  * The disk with a layer of at most `limitBytes` of host memory that takes what is written. The base is nobody else's from
@@ -119,14 +124,14 @@ function takeOverlay(): usize {
 }
 
 function newOverlay(): usize {
-  if (!arenaNeeds(<u32>OVERLAY_ARENA)) return 0;
-  const at = allocate(OVERLAY_ARENA);
+  if (!arenaNeeds(overlayArena())) return 0;
+  const at = allocate(overlayArena());
   if (at == 0) return 0;
   const overlay = changetype<Overlay>(at);
   overlay.lock = changetype<Lock>(at + OVERLAY_BYTES);
   lockInit(overlay.lock, RANK_QUEUE_IN);
   for (let i: u32 = 0; i < MIXED; i++) {
-    const mixed = changetype<Mixed>(at + OVERLAY_BYTES + <usize>LOCK_SIZE + i * MIXED_BYTES);
+    const mixed = changetype<Mixed>(at + OVERLAY_BYTES + <usize>LOCK_SIZE + <usize>i * mixedBytes());
     mixed.segments = changetype<usize>(mixed) + offsetof<Mixed>();
     mixed.next = overlay.mixed;
     overlay.mixed = changetype<usize>(mixed);

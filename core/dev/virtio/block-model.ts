@@ -113,8 +113,15 @@ const BLOCK_BYTES: usize = QUEUES_AT + <usize>MAX_BLOCK_QUEUES * sizeof<usize>()
 const TIMER_AT: usize = offsetof<BlockQueue>();
 const CHAIN_AT: usize = TIMER_AT + offsetof<Timer>();
 const SEGMENTS_AT: usize = CHAIN_AT + offsetof<Chain>();
-const REQUESTS_AT: usize = SEGMENTS_AT + <usize>MAX_SEGMENTS * offsetof<Segment>();
-const QUEUE_BYTES: usize = REQUESTS_AT + <usize>BLOCK_ENTRIES * offsetof<BlockRequest>();
+
+/** Where a queue's requests begin, behind its record, and how long all is: no constants, because files import each other. */
+function requestsAt(): usize {
+  return SEGMENTS_AT + <usize>MAX_SEGMENTS * offsetof<Segment>();
+}
+
+function queueBytes(): usize {
+  return requestsAt() + <usize>BLOCK_ENTRIES * offsetof<BlockRequest>();
+}
 
 export function blockQueueAt(block: Block, index: u32): BlockQueue {
   return changetype<BlockQueue>(load<usize>(block.queues + <usize>index * sizeof<usize>()));
@@ -156,15 +163,15 @@ function newBlock(): usize {
 function takeQueue(): usize {
   let at = freeQueues;
   if (at) freeQueues = changetype<BlockQueue>(at).next;
-  else at = arenaNeeds(<u32>QUEUE_BYTES) ? allocate(QUEUE_BYTES) : 0;
+  else at = arenaNeeds(<u32>queueBytes()) ? allocate(queueBytes()) : 0;
   if (!at) return 0;
-  memory.fill(at, 0, QUEUE_BYTES);
+  memory.fill(at, 0, queueBytes());
   const queue = changetype<BlockQueue>(at);
   queue.timer = changetype<Timer>(at + TIMER_AT);
   queue.chain = changetype<Chain>(at + CHAIN_AT);
   queue.chain.segments = at + SEGMENTS_AT;
   for (let i: u32 = 0; i < BLOCK_ENTRIES; i++) {
-    const request = changetype<BlockRequest>(at + REQUESTS_AT + <usize>i * offsetof<BlockRequest>());
+    const request = changetype<BlockRequest>(at + requestsAt() + <usize>i * offsetof<BlockRequest>());
     request.owner = at;
     request.next = queue.free;
     queue.free = changetype<usize>(request);
