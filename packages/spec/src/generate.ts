@@ -6,13 +6,17 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { render } from "./render.ts";
 import { renderCore, renderCoreStructs, renderNode } from "./render-wire.ts";
+import { blockGroups } from "./tables/block.ts";
 import { csrNumberGroups } from "./tables/csr.ts";
 import { deviceGroups } from "./tables/devices.ts";
 import { csrFieldGroups } from "./tables/fields.ts";
 import { hostVirtioGroups } from "./tables/host-virtio.ts";
 import { irqGroups } from "./tables/irqchips.ts";
+import { netGroups } from "./tables/net.ts";
+import { pciGroups } from "./tables/pci.ts";
 import { sbiGroups } from "./tables/sbi.ts";
 import { exitKinds, traceGroups } from "./tables/trace.ts";
+import { virtioDeviceGroups } from "./tables/virtio.ts";
 
 const REPO = path.resolve(import.meta.dirname, "../../..");
 
@@ -46,6 +50,30 @@ const outputs = [
     title: "PCI functions, and VirtIO devices as their driver sees them.",
     tables: "packages/spec/src/tables/host-virtio.ts",
     groups: hostVirtioGroups,
+  },
+  {
+    file: "core/dev/virtio/spec.ts",
+    title: "VirtIO as a guest's device sees it: rings, console, entropy, balloon.",
+    tables: "packages/spec/src/tables/virtio.ts",
+    groups: virtioDeviceGroups,
+  },
+  {
+    file: "core/dev/pci/spec.ts",
+    title: "PCI functions as a guest finds them.",
+    tables: "packages/spec/src/tables/host-virtio.ts and pci.ts",
+    groups: pciGroups,
+  },
+  {
+    file: "core/dev/virtio/net-spec.ts",
+    title: "VirtIO network, and fields of Ethernet, IP, TCP and UDP.",
+    tables: "packages/spec/src/tables/net.ts",
+    groups: netGroups,
+  },
+  {
+    file: "core/dev/virtio/block-spec.ts",
+    title: "VirtIO block.",
+    tables: "packages/spec/src/tables/block.ts",
+    groups: blockGroups,
   },
   {
     file: "core/trace/spec.ts",
