@@ -4,6 +4,7 @@
 import { fdtChild, fdtCompatible, fdtFind, fdtSibling } from "../fdt/read";
 import { print } from "../lib/print";
 import { Status } from "../lib/status";
+import { makeSwitches } from "./devices/net";
 import { createFromNode, isDescribedAs, printDraftName } from "./create";
 import { refusalWords, refuse } from "./refusal";
 import { guestCount } from "./table";
@@ -13,6 +14,7 @@ let hostTree: usize = 0;
 
 export function startGuests(tree: usize): void {
   hostTree = tree;
+  makeSwitches(tree);
   for (let node = firstDomain(tree); node; node = nextDomain(tree, node)) startFromNode(node, 1);
   if (guestCount() == 0) print('the host\'s tree names no guest (compatible = "xen,domain" under /chosen)\n');
 }

@@ -5,6 +5,7 @@ import { addTables, hostIrqInitHart } from "../arch/seam";
 import { fdtCheck, fdtChild, fdtCompatible, fdtFind, fdtSibling, fdtU32, fdtU64 } from "../fdt/read";
 import { creationInit } from "../guest/create";
 import { devicesArena } from "../guest/devices/arena";
+import { leaveInit } from "../guest/devices/leave";
 import { eventsInit } from "../guest/events";
 import { treeInit } from "../guest/tree";
 import * as hw from "../hw";
@@ -140,6 +141,7 @@ export function joinScheduling(tree: usize): void {
   if (worker) lifecycleInit(changetype<Worker>(worker));
   if (startMux(info.irq, info.trigger) != Status.Ok) print("no interrupt for the UART: input is not read\n");
   terminalInit();
+  if (leaveInit() != Status.Ok) print("devices of guests cannot be taken away: no room for a worker\n");
   if (channelInit() != Status.Ok) print("the management channel has no worker for its blobs\n");
   if (linkStart(info.hpa != 0 && info.irq != 0 ? 1 : 0) != Status.Ok) print("the management channel does not start\n");
   disksStart();

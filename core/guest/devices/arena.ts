@@ -2,7 +2,7 @@
 // How much of the hypervisor's own memory the VirtIO devices of the guests that the host's tree describes will take.
 // Boot. What is left over is there for guests that come later.
 import { CHAINS_BYTES } from "../../dev/virtio/chain";
-import { fdtChild, fdtCompatible, fdtFind, fdtSibling } from "../../fdt/read";
+import { fdtChild, fdtCompatible, fdtFind, fdtHas, fdtSibling } from "../../fdt/read";
 import { DEVICE_DISK, DEVICE_NET, DEVICE_NONE, deviceKind } from "./node";
 
 /** Records of a device, its queues, its backend; of a disk its requests, too. */
@@ -10,6 +10,8 @@ const DEVICE_ARENA: u32 = 0x2000;
 const DISK_ARENA: u32 = 0x8000;
 /** A switch with its table of addresses. */
 const SWITCH_ARENA: u32 = 0x1_0000;
+/** Buffers for what the NIC cannot cut and sum itself, too. */
+const UPLINK_ARENA: u32 = 0x9_0000;
 
 /** Bytes, 0 if no guest has a device. */
 export function devicesArena(tree: usize): u32 {
@@ -17,7 +19,8 @@ export function devicesArena(tree: usize): u32 {
   let bytes: u32 = 0;
   let nets: u32 = 0;
   for (let node = chosen ? fdtChild(chosen) : 0; node; node = fdtSibling(node)) {
-    if (fdtCompatible(tree, node, "typeone,switch")) nets += 1;
+    if (fdtCompatible(tree, node, "typeone,switch"))
+      bytes += fdtHas(tree, node, "typeone,uplink") ? UPLINK_ARENA : SWITCH_ARENA;
     if (!fdtCompatible(tree, node, "xen,domain")) continue;
     for (let child = fdtChild(node); child; child = fdtSibling(child)) {
       const kind = deviceKind(tree, child);

@@ -8,6 +8,7 @@ import { portDestroy } from "../../backend/net/switch";
 import { ANY_SLOT, pciAttach, PLUG_SLOT } from "../../dev/pci/host";
 import { blockCreate, blockDestroy, blockLimit } from "../../dev/virtio/block-create";
 import { VirtioDevice } from "../../dev/virtio/device";
+import { netCreate, netDestroy } from "../../dev/virtio/net";
 import { giveVirtioDevice, takeVirtioDevice } from "../../dev/virtio/pool";
 import { virtioWake } from "../../dev/virtio/state";
 import { VIRTIO_ID_CONSOLE } from "../../dev/spec";
@@ -66,6 +67,8 @@ function createModel(guest: Guest, at: GuestDevice, fdt: usize, node: usize): i3
   switch (at.kind) {
     case DEVICE_DISK:
       return createBlock(device, changetype<Disk>(at.backend), fdt, node);
+    case DEVICE_NET:
+      return netCreate(device, changetype<Port>(at.backend), pairsOf(fdt, node));
     default:
       return refuse(Status.Unsupported, "devices of that kind cannot be made yet");
   }
@@ -75,6 +78,8 @@ function destroyModel(device: VirtioDevice, kind: u32): void {
   switch (kind) {
     case DEVICE_DISK:
       return blockDestroy(device);
+    case DEVICE_NET:
+      return netDestroy(device);
     default:
       return;
   }

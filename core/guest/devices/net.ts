@@ -2,8 +2,20 @@
 // The switch port behind a guest's network device, from its node; and the switches that the host's tree names. Boot, and
 // worker context with the creation lock held.
 import { ADDRESSES_DEFAULT, MTU_DEFAULT, Port, PortSettings } from "../../backend/net/port";
-import { portCreate, switchByName } from "../../backend/net/switch";
-import { fdtHas, fdtProperty, fdtStringLength, fdtU32, fdtU64 } from "../../fdt/read";
+import { portCreate, Switch, switchByName } from "../../backend/net/switch";
+import { switchUplink } from "../../backend/net/uplink";
+import {
+  fdtChild,
+  fdtCompatible,
+  fdtFind,
+  fdtHas,
+  fdtProperty,
+  fdtSibling,
+  fdtStringLength,
+  fdtU32,
+  fdtU64,
+} from "../../fdt/read";
+import { print, printText } from "../../lib/print";
 import { Status } from "../../lib/status";
 import { Guest } from "../guest";
 import { refuse } from "../refusal";
@@ -40,6 +52,29 @@ export function makePort(guest: Guest, unit: u32, fdt: usize, node: usize): Port
     else refuse(wish.status, "the switch is full, or the hypervisor's own memory is used up");
   }
   return port;
+}
+
+/** Boot: makes the switches that the host's tree names under /chosen, with their uplinks; says what it cannot make. */
+export function makeSwitches(tree: usize): void {
+  const chosen = fdtFind(tree, "/chosen");
+  for (let node = chosen ? fdtChild(chosen) : 0; node; node = fdtSibling(node)) {
+    if (!fdtCompatible(tree, node, "typeone,switch")) continue;
+    const name = fdtProperty(tree, node, "typeone,name");
+    const made = name ? switchByName(name, fdtStringLength(name)) : changetype<Switch>(0);
+    const uplink = fdtProperty(tree, node, "typeone,uplink");
+    if (changetype<usize>(made) == 0) print("a switch cannot be made: it needs typeone,name, and there may be 8\n");
+    else if (uplink && switchUplink(made, nicOf(uplink)) != Status.Ok) {
+      print("switch ");
+      printText(made.name);
+      print(" has no uplink: its NIC is not there, or taken\n");
+    }
+  }
+}
+
+/** The number in "nic0"; a number that no NIC has for any other text. */
+function nicOf(text: usize): u32 {
+  const digit = <u32>load<u8>(text + 3) - 0x30;
+  return fdtStringLength(text) == 4 && digit < 10 ? digit : u32.MAX_VALUE;
 }
 
 /** The node's address, or one that is made from the guest's name and the device's number (FNV-1a). */

@@ -6,18 +6,11 @@ import * as wire from "../wire";
 import { listBlobs, openBlob, dropBlob, writeBlob } from "./blobs";
 import { changeCount, changeGuest, changeHost, changeTrace, changeVcpu, createGuest } from "./change";
 import { answerCrash, listCrashExits, listCrashRegisters } from "./crash";
-import {
-  attachDevice,
-  detachDevice,
-  limitDevice,
-  listDisks,
-  listHostDisks,
-  listNets,
-  listNics,
-  listSwitches,
-} from "./devices";
+import { attachTo, detachFrom, limitDevice } from "./devices";
+import { listDisks, listHostDisks } from "./disks";
 import { listGuests, readMemory } from "./guests";
 import { answerHost, answerPoll, listHarts, listInterrupts, listMemory } from "./host";
+import { listNets, listNics, listSwitches } from "./nets";
 import { readStream, writeConsole } from "./streams";
 import { listExits, listRegisters, listVcpus } from "./vcpus";
 
@@ -100,9 +93,9 @@ function performOnDevice(operation: u32, body: usize, bytes: u32): i32 {
     case wire.OPERATION_NETS:
       return listNets(body);
     case wire.OPERATION_DEVICE_ATTACH:
-      return attachDevice(body, bytes);
+      return attachTo(body, bytes);
     case wire.OPERATION_DEVICE_DETACH:
-      return detachDevice(body);
+      return detachFrom(body);
     case wire.OPERATION_DEVICE_LIMITS:
       return limitDevice(body);
     default:
