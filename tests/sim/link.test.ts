@@ -94,6 +94,15 @@ describe("the virtio console", () => {
     machine.check();
   });
 
+  it.each(controllers)("works over PCI, aia %s", async (aia) => {
+    const machine = await booted({ aia, channel: "pci" });
+    const peer = new Peer(machine, VIRTIO);
+    const body = Uint8Array.from({ length: 4000 }, (_, index) => index % 251);
+    for (let round = 0; round < 20; round++) expect(Buffer.compare(peer.ask(ECHO, body).body, body)).toBe(0);
+    expect(peer.counters()).toMatchObject({ frames: 21, bad: 0, link: VIRTIO });
+    machine.check();
+  });
+
   it("carries frames of every size both ways under load, in order and unchanged", async () => {
     const machine = await booted({ seed: 5 });
     const peer = new Peer(machine, VIRTIO);

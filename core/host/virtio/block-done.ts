@@ -24,7 +24,7 @@ export function diskInterrupt(argument: usize): void {
   const some = diskDone(disk);
   if (some && !(cause & VIRTIO_CAUSE_CONFIG)) return;
   if (virtioBroken(disk.device)) diskFail(disk, "is gone or asks for a reset");
-  else if (cause & VIRTIO_CAUSE_CONFIG) diskReadSize(disk);
+  else diskReadSize(disk);
 }
 
 /** Ends what the device is done with; false if that was nothing. */

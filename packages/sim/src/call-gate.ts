@@ -132,6 +132,20 @@ export class CallGate implements HardwareView {
     if (context !== null) this.#leave(hart, context & ~1);
   }
 
+  /** Calls a function that a test brought into the core, on a hart as in a trap; answers what it answers. */
+  ask(hart: SimHart, name: string, args: readonly (number | bigint)[]): number {
+    const exported = (this.#exports as Readonly<Record<string, (...args: (number | bigint)[]) => number>>)[name];
+    if (!exported) throw new Error(`the core exports no ${name}`);
+    const before = this.#current;
+    this.#current = hart;
+    try {
+      return exported(...args);
+    } finally {
+      this.#current = before;
+      this.locks.left(hart.index);
+    }
+  }
+
   /** As traced_entry in entry.S. */
   noteExit(hart: SimHart): void {
     if (!hart.notesExits) return;

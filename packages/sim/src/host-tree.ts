@@ -6,10 +6,11 @@ import type { FullOptions } from "./options.ts";
 
 export const UART = 0x10000000;
 export const UART_IRQ = 10;
-/** Slots of virtio-mmio: the first is empty, the second has the console. */
-export const VIRTIO = [0x10001000, 0x10002000] as const;
 export const VIRTIO_SIZE = 0x1000;
-export const VIRTIO_IRQ = [1, 2] as const;
+export const PCI_ECAM = 0x30000000;
+export const PCI_WINDOW = 0x40000000;
+/** First of the four lines of PCI's pins. */
+export const PCI_LINE = 32;
 export const PLIC = 0xc000000;
 export const PLIC_SIZE = 0x600000;
 export const APLIC_M = 0xc000000;
@@ -22,6 +23,17 @@ export const TIMEBASE = 10_000_000;
 export const FIRMWARE_SIZE = 0x80000;
 
 const PHANDLE = { cpu: 0x100, intc: 0x200, controller: 1, imsicS: 2, imsicM: 3, aplicM: 4 } as const;
+
+/** Slot `slot` of virtio-mmio: the first is empty, the second is the console's; disks and NICs follow. Its line is slot + 1. */
+export const virtioSlot = (slot: number): number => 0x10001000 + slot * VIRTIO_SIZE;
+
+export function mmioSlots(options: FullOptions): number {
+  const devices = [...options.disks, ...options.nics].filter(({ via }) => via === "mmio").length;
+  return devices > 0 || options.channel === "modern" || options.channel === "legacy" ? devices + 2 : 0;
+}
+
+export const hasPci = (options: FullOptions): boolean =>
+  options.channel === "pci" || [...options.disks, ...options.nics].some(({ via }) => via !== "mmio");
 
 function isaOf(options: FullOptions): string {
   const extensions = [
@@ -121,14 +133,42 @@ function aplicNodes(options: FullOptions): FdtNode[] {
 }
 
 function virtioNodes(options: FullOptions): FdtNode[] {
-  return VIRTIO.map((base, index) =>
-    node(`virtio_mmio@${base.toString(16)}`, {
-      interrupts: options.aia === "none" ? cells(VIRTIO_IRQ[index] as number) : cells(VIRTIO_IRQ[index] as number, 4),
+  return Array.from({ length: mmioSlots(options) }, (_, slot) =>
+    node(`virtio_mmio@${virtioSlot(slot).toString(16)}`, {
+      interrupts: options.aia === "none" ? cells(slot + 1) : cells(slot + 1, 4),
       "interrupt-parent": PHANDLE.controller,
-      reg: u64(base, VIRTIO_SIZE),
+      reg: u64(virtioSlot(slot), VIRTIO_SIZE),
       compatible: "virtio,mmio",
     }),
   );
+}
+
+function pciNode(options: FullOptions): FdtNode {
+  const specifier = (line: number): number[] => (options.aia === "none" ? [line] : [line, 4]);
+  const map = Array.from({ length: 4 }, (_, slot) =>
+    Array.from({ length: 4 }, (_unused, pin) => [
+      slot << 11,
+      0,
+      0,
+      pin + 1,
+      PHANDLE.controller,
+      ...specifier(PCI_LINE + ((slot + pin) % 4)),
+    ]),
+  ).flat(2);
+  return node(`pci@${PCI_ECAM.toString(16)}`, {
+    "interrupt-map-mask": cells(0x1800, 0, 0, 7),
+    "interrupt-map": cells(...map),
+    ranges: cells(0x1000000, 0, 0, 0, 0x3000000, 0, 0x10000, 0x2000000, 0, PCI_WINDOW, 0, PCI_WINDOW, 0, 0x40000000),
+    reg: u64(PCI_ECAM, 0x10000000),
+    "dma-coherent": true,
+    "bus-range": cells(0, 0xff),
+    "linux,pci-domain": 0,
+    device_type: "pci",
+    compatible: "pci-host-ecam-generic",
+    "#size-cells": 2,
+    "#interrupt-cells": 1,
+    "#address-cells": 3,
+  });
 }
 
 /** The tree without domains. */
@@ -151,7 +191,8 @@ export function hostTree(options: FullOptions): FdtTree {
       reg: u64(UART, 0x100),
       compatible: "ns16550a",
     }),
-    ...(options.channel === "none" ? [] : virtioNodes(options)),
+    ...virtioNodes(options),
+    ...(hasPci(options) ? [pciNode(options)] : []),
     node("test@100000", {
       phandle: 5,
       reg: u64(0x100000, 0x1000),

@@ -116,6 +116,11 @@ export class Machine {
     return this;
   }
 
+  /** Calls a function that the test's core exports, on the first hart, between its traps. */
+  ask(name: string, ...args: readonly (number | bigint)[]): number {
+    return this.gate.ask(this.harts[0] as SimHart, name, args);
+  }
+
   // ---- The scheduler of harts.
 
   /** Steps harts until `until` holds or a limit is reached. */

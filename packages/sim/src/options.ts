@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a test says about the machine that it wants, and the defaults: two harts of QEMU's virt machine with 1 GiB.
 import type { PropertyInput } from "@typeone/fdt";
+import type { BlockOptions } from "./devices/virtio-block.ts";
+import type { NetOptions } from "./devices/virtio-net.ts";
 import type { Program } from "./guest/cpu.ts";
 
 export type Aia = "none" | "aplic" | "aplic-imsic";
@@ -21,6 +23,13 @@ export interface DomainOptions {
   readonly staticMemory?: { readonly hpa: number; readonly size: number };
   /** Further properties of the domain's node, e.g. `typeone,priority`. */
   readonly properties?: Readonly<Record<string, PropertyInput>>;
+}
+
+/** How the hypervisor reaches a VirtIO device of the host; "transitional": over PCI, with the number of such a device. */
+export interface Reached {
+  readonly via: "mmio" | "pci" | "transitional";
+  /** Over PCI: whether it has MSI-X. */
+  readonly msix?: boolean;
 }
 
 export interface MachineOptions {
@@ -45,8 +54,11 @@ export interface MachineOptions {
   /** Replaces the ISA string of the host's harts. */
   readonly isa?: string;
   readonly domains?: readonly DomainOptions[];
-  /** A virtio console for the management channel; "legacy" is one that no driver of ours takes. */
-  readonly channel?: "none" | "modern" | "legacy";
+  /** A virtio console for the management channel; "legacy" is one that no driver of ours takes; "pci": over PCI. */
+  readonly channel?: "none" | "modern" | "legacy" | "pci";
+  /** VirtIO disks and NICs of the host. */
+  readonly disks?: readonly (BlockOptions & Reached)[];
+  readonly nics?: readonly (NetOptions & Reached)[];
   /** Further properties of /chosen. */
   readonly chosen?: Readonly<Record<string, PropertyInput>>;
   readonly seed?: number;
@@ -85,6 +97,8 @@ export function fullOptions(options: MachineOptions): FullOptions {
     stage2Modes: [8, 9, 10],
     domains: [],
     channel: "none",
+    disks: [],
+    nics: [],
     chosen: {},
     seed: 1,
     interleave: 0,

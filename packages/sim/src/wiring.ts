@@ -6,29 +6,16 @@ import type { LineSetter, WireSink } from "./devices/device.ts";
 import { HostImsic } from "./devices/imsic.ts";
 import { HostPlic } from "./devices/plic.ts";
 import { HostUart } from "./devices/uart.ts";
-import { type DeviceMemory, emptyVirtioSlot, HostVirtioConsole } from "./devices/virtio-console.ts";
-import {
-  APLIC_S,
-  APLIC_SIZE,
-  IMSIC_S,
-  PLIC,
-  PLIC_SIZE,
-  SOURCES,
-  UART,
-  UART_IRQ,
-  VIRTIO,
-  VIRTIO_IRQ,
-  VIRTIO_SIZE,
-} from "./host-tree.ts";
+import type { DeviceMemory } from "./devices/virtio-device.ts";
+import { APLIC_S, APLIC_SIZE, IMSIC_S, PLIC, PLIC_SIZE, SOURCES, UART, UART_IRQ } from "./host-tree.ts";
+import { addVirtio, type HostVirtioDevices } from "./host-virtio.ts";
 import type { FullOptions } from "./options.ts";
 import type { SimHart } from "./sim-hart.ts";
 
-export interface HostDevices {
+export interface HostDevices extends HostVirtioDevices {
   readonly bus: DeviceBus;
   readonly uart: HostUart;
   readonly controller: WireSink;
-  /** The virtio console, when the machine has one. */
-  readonly channel: HostVirtioConsole | undefined;
 }
 
 export function wireDevices(options: FullOptions, harts: readonly SimHart[], memory: DeviceMemory): HostDevices {
@@ -37,33 +24,32 @@ export function wireDevices(options: FullOptions, harts: readonly SimHart[], mem
     const hart = harts[index];
     if (hart) hart.csrs.externalLine = level;
   };
-  const controller = addController(options, harts, bus, drive);
+  const { wires: controller, message } = addController(options, harts, bus, drive);
   const uart = new HostUart((level) => controller.setLevel(UART_IRQ, level));
   bus.add({ name: "uart", base: UART, size: 0x100, widths: [1], device: uart });
-  const channel = options.channel === "none" ? undefined : addChannel(options, bus, controller, memory);
-  return { bus, uart, controller, channel };
+  const virtio = addVirtio(options, { bus, wires: controller, memory, message });
+  return { bus, uart, controller, ...virtio };
 }
 
-function addChannel(options: FullOptions, bus: DeviceBus, wires: WireSink, memory: DeviceMemory): HostVirtioConsole {
-  const version = options.channel === "legacy" ? 1 : 2;
-  const channel = new HostVirtioConsole(memory, (level) => wires.setLevel(VIRTIO_IRQ[1], level), version);
-  const slot = { size: VIRTIO_SIZE, widths: [4] };
-  bus.add({ name: "virtio slot", base: VIRTIO[0], device: emptyVirtioSlot, ...slot });
-  bus.add({ name: "virtio console", base: VIRTIO[1], device: channel, ...slot });
-  return channel;
+interface Controller {
+  readonly wires: WireSink;
+  /** A device writes a message. */
+  readonly message: (address: number, data: number) => void;
 }
 
-function addController(options: FullOptions, harts: readonly SimHart[], bus: DeviceBus, drive: LineSetter): WireSink {
+const noMessage = (): void => {};
+
+function addController(options: FullOptions, harts: readonly SimHart[], bus: DeviceBus, drive: LineSetter): Controller {
   if (options.aia === "none") {
     const plic = new HostPlic(SOURCES - 1, options.harts, drive);
     bus.add({ name: "plic", base: PLIC, size: PLIC_SIZE, widths: [4], device: plic });
-    return plic;
+    return { wires: plic, message: noMessage };
   }
   const wired = { sources: SOURCES, harts: options.harts, drive };
   if (options.aia === "aplic") {
     const aplic = new HostAplic(wired);
     bus.add({ name: "aplic", base: APLIC_S, size: APLIC_SIZE, widths: [4], device: aplic });
-    return aplic;
+    return { wires: aplic, message: noMessage };
   }
   const imsic = new HostImsic(options.harts, 0x1000, drive);
   harts.forEach((hart, index) => (hart.csrs.file = imsic.files[index] ?? null));
@@ -72,5 +58,5 @@ function addController(options: FullOptions, harts: readonly SimHart[], bus: Dev
   const aplic = new HostAplic({ ...wired, message });
   bus.add({ name: "aplic", base: APLIC_S, size: APLIC_SIZE, widths: [4], device: aplic });
   bus.add({ name: "imsic", base: IMSIC_S, size: 0x1000 * options.harts, widths: [4], device: imsic });
-  return aplic;
+  return { wires: aplic, message: (address, data) => imsic.write(address - IMSIC_S, 4, data) };
 }
