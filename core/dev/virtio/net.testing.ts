@@ -9,10 +9,15 @@ export { netControl } from "./net-control";
 export { netConfig, netCreate, netDestroy, netQueues, netUnplug } from "./net";
 export { portCounters } from "../../backend/net/port";
 export { portCreate, portDestroy, switchByName, switchCount } from "../../backend/net/switch";
+export { setClock } from "../../host/clock";
 export { timersExpire, timersNext } from "../../host/timers";
 
-export const COUNTERS: u32 = offsetof<PortPair>();
-export const STATUS: u32 = offsetof<PortSettings>("status");
+export const SETTINGS_STATUS: u32 = offsetof<PortSettings>("status");
+
+/** Room for counters. */
+export function testCounters(): usize {
+  return allocate(offsetof<PortPair>());
+}
 
 /** Room for settings; filled by the test, in the order of the fields. */
 export function testSettings(): usize {

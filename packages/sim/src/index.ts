@@ -27,3 +27,7 @@ export type { EntityFields } from "./hart-model.ts";
 export { Interleaver } from "./interleave.ts";
 export type { Task, Value } from "./interleave.ts";
 export { checkPlaces, HartRace, numbers } from "./hart-race.ts";
+export { PIECE, PIECES, RAM_BASE, VirtioBench } from "./virtio/bench.ts";
+export * from "./virtio/driver.ts";
+export * from "./virtio/queue-bench.ts";
+export * from "./virtio/net-rig.ts";
