@@ -4,7 +4,7 @@ export { compileGuest, compileGuestDts, compileSystem, compileSystemDts } from "
 export { fillChosen, guestProperties, guestSpec, hostProperties, machineOptions } from "./compile.ts";
 export { compileDevice, deviceNodes, diskProperties, networkProperties } from "./devices/compile.ts";
 export type { DeviceNode, Properties } from "./devices/compile.ts";
-export { dataFolder, toGuestDisk, toGuestNetwork, writes } from "./devices/devices.ts";
+export { dataFolder, diskSettings, toGuestDisk, toGuestNetwork, writes } from "./devices/devices.ts";
 export type * from "./devices/devices.ts";
 export { guestDiskSchema, guestNetworkSchema } from "./devices/schema.ts";
 export type { GuestFiles } from "./compile.ts";

@@ -3,6 +3,9 @@
 // Times are nanoseconds of the host's clock, sizes bytes, addresses and registers text like "0x80000000".
 import type { Guest } from "@typeone/config";
 import { z } from "zod";
+import { guestDevices } from "./api-devices.ts";
+
+export type * from "./api-devices.ts";
 
 export type GuestState = "created" | "loading" | "running" | "paused" | "restarting" | "shutdown" | "crashed";
 export type EndPolicy = "preserve" | "restart" | "destroy";
@@ -251,6 +254,7 @@ export const guestBody = z.strictObject({
   periodUs: count.optional(),
   budgetUs: count.optional(),
   staticMemory: z.union([z.boolean(), count]),
+  ...guestDevices,
   onCrash: end,
   onReboot: end,
   onPoweroff: end,

@@ -2,11 +2,15 @@
 // A running host as its clients see it: every call of the API as a typed method. Made by connectHost (connect.ts); the
 // CLI, tests and scripts use it. What fails is an ApiError with a code, a message and, if there is one, the fix.
 import type { Duplex } from "node:stream";
-import type { Guest } from "@typeone/config";
+import type { Guest, GuestDisk, GuestNetwork } from "@typeone/config";
 import type {
+  AttachLine,
   CrashRecord,
   CrashSummary,
   CreateLine,
+  DeviceLimits,
+  DiskInfo,
+  Disks,
   GuestAction,
   GuestDetail,
   GuestInfo,
@@ -16,6 +20,8 @@ import type {
   HostInfo,
   IrqInfo,
   MemoryRun,
+  NetInfo,
+  Networks,
   Register,
   VcpuInfo,
   VcpuPatch,
@@ -40,6 +46,22 @@ export interface ActionOptions {
   /** false: only ask for it. */
   readonly wait?: boolean;
   readonly signal?: AbortSignal;
+}
+
+export interface DetachOptions {
+  /** Takes it without asking the guest. */
+  readonly force?: boolean;
+  /** false: only ask for it. */
+  readonly wait?: boolean;
+  /** How long the guest may take; 10 s when absent. */
+  readonly timeoutMs?: number;
+}
+
+/** A guest's disk or network interface. */
+export interface DeviceTarget {
+  readonly guest: string;
+  readonly kind: "disks" | "nets";
+  readonly index: number;
 }
 
 export interface FollowOptions {
@@ -152,6 +174,48 @@ export class HostClient {
   /** Refused with "busy" while the vCPU is on a hart: pause it first. */
   registers(name: string, index: number): Promise<Register[]> {
     return this.#api.json("GET", guestPath(name, `/vcpus/${index}/registers`));
+  }
+
+  // ---- Disks and networks.
+
+  disks(): Promise<Disks> {
+    return this.#api.json("GET", "/v1/disks");
+  }
+
+  networks(): Promise<Networks> {
+    return this.#api.json("GET", "/v1/nets");
+  }
+
+  /** Gives a guest a disk; the content of a file is sent first. */
+  async attachDisk(
+    name: string,
+    disk: GuestDisk,
+    options: Pick<CreateOptions, "onProgress" | "signal"> = {},
+  ): Promise<DiskInfo> {
+    const call = { body: { disk }, signal: options.signal, timeoutMs: HOUR_MS };
+    for await (const line of this.#api.lines<AttachLine>("POST", guestPath(name, "/disks"), call)) {
+      if ("error" in line) throw new ApiError(line.error);
+      if ("result" in line) return line.result;
+      options.onProgress?.(line);
+    }
+    throw new ApiError({ code: "unavailable", message: "the background process ended while it attached the disk" });
+  }
+
+  attachNetwork(name: string, network: GuestNetwork): Promise<NetInfo> {
+    return this.#api.json("POST", guestPath(name, "/nets"), { body: { network } });
+  }
+
+  /** Answers when the guest has let go of it. */
+  async detach({ guest, kind, index }: DeviceTarget, options: DetachOptions = {}): Promise<void> {
+    const { force = false, wait = true, timeoutMs } = options;
+    const values = { force: force ? 1 : undefined, wait: wait ? undefined : 0, timeoutMs };
+    const patience = (timeoutMs ?? DEFAULT_ACTION_MS) + GRACE_MS;
+    await this.#api.json("DELETE", guestPath(guest, `/${kind}/${index}${query(values)}`), { timeoutMs: patience });
+  }
+
+  /** Limits that are not named stay; 0 takes one away. */
+  setLimits({ guest, kind, index }: DeviceTarget, limits: DeviceLimits): Promise<DiskInfo | NetInfo> {
+    return this.#api.json("PATCH", guestPath(guest, `/${kind}/${index}`), { body: limits });
   }
 
   // ---- Looking into guests.

@@ -19,6 +19,13 @@ export interface CreateRequest {
 }
 
 const PROGRESS_BYTES = 1 << 20;
+/** What the hypervisor takes as a description. */
+const MOST_DESCRIPTION = 4096;
+
+function tooLarge(name: string, bytes: number): ApiError {
+  const message = `the description of guest ${name} has ${bytes} bytes; the limit is ${MOST_DESCRIPTION}`;
+  return new ApiError({ code: "limit", message, fix: "shorten bootargs, or attach some of its disks later" });
+}
 
 let last: Promise<unknown> = Promise.resolve();
 let waiting = 0;
@@ -34,7 +41,7 @@ export async function createGuest(service: Service, request: CreateRequest): Pro
 async function create({ link, paths }: Service, request: CreateRequest): Promise<GuestInfo> {
   request.signal.throwIfAborted();
   // Loaded only here: it knows every format that a description may have, and the daemon is to start fast.
-  const { compileGuest, guestSpec } = await import("@typeone/config");
+  const { compileGuest, deviceNodes, guestSpec } = await import("@typeone/config");
   const { guest: given, tell, signal, start } = request;
   if (needsDebian(given)) tell({ phase: "prepare", what: "Debian's kernel and ramdisk" });
   const debian = needsDebian(given) ? await debianFiles(silentProgress) : undefined;
@@ -52,7 +59,11 @@ async function create({ link, paths }: Service, request: CreateRequest): Promise
     const kernel = await send(spec.kernel);
     const ramdisk = await send(spec.ramdisk);
     const tree = await send(spec.deviceTree);
-    const description = await send(compileGuest(guest));
+    const contents = new Map<string, number>();
+    for (const { name, file } of deviceNodes(guest)) if (file !== undefined) contents.set(name, await send(file));
+    const compiled = compileGuest(guest, contents);
+    if (compiled.length > MOST_DESCRIPTION) throw tooLarge(guest.name, compiled.length);
+    const description = await send(compiled);
     signal.throwIfAborted();
     tell({ phase: "create" });
     const blobs = { description, kernel, ramdisk, tree };
@@ -66,10 +77,17 @@ async function create({ link, paths }: Service, request: CreateRequest): Promise
   }
 }
 
-async function upload(
+/** Who hears how an upload goes, and may end it. */
+interface Uploading {
+  readonly tell: (line: Extract<CreateLine, { readonly phase: "upload" }>) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Answers the blob that a file or bytes became. */
+export async function upload(
   client: ChannelClient,
   what: string | Uint8Array,
-  { tell, signal }: Pick<CreateRequest, "tell" | "signal">,
+  { tell, signal }: Uploading,
 ): Promise<number> {
   const file = typeof what === "string" ? path.basename(what) : "description";
   let told = -PROGRESS_BYTES;

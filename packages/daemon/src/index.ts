@@ -4,6 +4,7 @@ export type * from "./api.ts";
 export { EVENT_KINDS, GUEST_ACTIONS, HOST_ACTIONS } from "./api.ts";
 export { HostClient } from "./client.ts";
 export type { ActionOptions, ConsoleOptions, CreateOptions, CreateProgress, FollowOptions } from "./client.ts";
+export type { DetachOptions, DeviceTarget } from "./client.ts";
 export { connectHost, listHosts } from "./connect.ts";
 export type { HostEntry } from "./connect.ts";
 export { debianFiles, needsDebian, resolveGuest } from "./debian.ts";

@@ -22,7 +22,8 @@ async function obtainMachine(paths: HostPaths): Promise<{ machine: Machine; stat
   rmSync(paths.plan, { force: true });
   const machine = await startMachine(paths, plan);
   const startedAt = new Date().toISOString();
-  const state: HostState = { version: 1, name: plan.name, file: plan.file, qemu: machine.id, startedAt };
+  const disks = plan.disks === undefined ? {} : { disks: plan.disks };
+  const state: HostState = { version: 1, name: plan.name, file: plan.file, qemu: machine.id, startedAt, ...disks };
   try {
     await writeJsonFile(paths.state, state);
   } catch (error) {

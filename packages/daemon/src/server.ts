@@ -10,22 +10,14 @@ import type { CreateLine } from "./api.ts";
 import * as change from "./change.ts";
 import { createGuest } from "./create.ts";
 import { ApiError } from "./errors.ts";
+import { parseRequest as parse } from "./parse-request.ts";
 import * as query from "./query.ts";
+import { deviceRoutes } from "./server-devices.ts";
 import { findGuest, type Service, toApiError } from "./service.ts";
 import * as streams from "./streams.ts";
 
 const MOST_BODY = 64 << 10;
 const MOST_MESSAGE = 1 << 20;
-
-/** What a person sent, checked. */
-function parse<T>(schema: z.ZodType<T>, value: unknown): T {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  const where = issue?.path.join(".") ?? "";
-  const message = `the request is not right: ${where === "" ? "" : `${where}: `}${issue?.message ?? ""}`;
-  throw new ApiError({ code: "invalid", message });
-}
 
 const indexText = z.string().regex(/^\d{1,4}$/);
 const nameParams = z.object({ name: z.string().min(1).max(64) });
@@ -52,6 +44,7 @@ export async function serveApi(service: Service): Promise<FastifyInstance> {
   hostRoutes(app, service);
   guestRoutes(app, service);
   vcpuRoutes(app, service);
+  deviceRoutes(app, service);
   streamRoutes(app, service);
   await rm(service.paths.api, { force: true });
   const mask = process.umask(0o177);

@@ -23,6 +23,7 @@ import type { HostInfo } from "./api.ts";
 import { HostClient } from "./client.ts";
 import { awaitDaemon, spawnDaemon } from "./connect.ts";
 import { debianFiles, needsDebian, resolveGuest } from "./debian.ts";
+import { checkUnused, diskFiles, lockedImage } from "./disk-use.ts";
 import { ApiError } from "./errors.ts";
 import { lockHolder } from "./lock.ts";
 import { isAlive } from "./process-id.ts";
@@ -87,6 +88,8 @@ async function awaitHypervisor(paths: HostPaths, client: HostClient, deadline: n
       if (!(error instanceof ApiError)) throw error;
       const ended = await readJsonFile(paths.ended, endedSchema);
       const serial = lastLines(await readFile(paths.uartLog, "utf8").catch(() => ""), 6);
+      const locked = ended && lockedImage(ended.message);
+      if (locked) throw new ApiError({ code: "busy", ...locked });
       if (ended) {
         const message = ["the host ended at once", ended.message, serial].filter((text) => text !== "").join("\n");
         throw new ApiError({ code: "unavailable", message, fix: `look at ${paths.uartLog} and ${paths.qemuLog}` });
@@ -107,6 +110,8 @@ async function makePlan(
   const machine = { ...machineOptions(system.host, system), channel: { socket: paths.channel } };
   await checkForwards(machine.nics ?? []);
   await prepareDisks(machine.disks ?? []);
+  const disks = await diskFiles(machine.disks ?? []);
+  await checkUnused(paths.name, disks);
   if (hypervisor === undefined || guests.some(needsDebian)) await ensureTools(progress);
   const debian = guests.some(needsDebian) ? await debianFiles(progress) : undefined;
   const image = hypervisor ?? (await build(progress));
@@ -124,7 +129,7 @@ async function makePlan(
     step.done(`${specs.length} guests on a host of ${formatSize(system.host.memoryBytes)}`);
     return composed;
   });
-  return { version: 1, name: paths.name, file: system.file, qemu: await findQemu(), args: [...boot.args] };
+  return { version: 1, name: paths.name, file: system.file, qemu: await findQemu(), args: [...boot.args], disks };
 }
 
 async function build(progress: Progress): Promise<string> {

@@ -6,6 +6,10 @@ import { z } from "zod";
 
 const processId = z.object({ pid: z.number().int().positive(), startTime: z.string() });
 
+/** A disk's file, by its real name. */
+const diskFile = z.object({ name: z.string(), file: z.string(), readOnly: z.boolean() });
+export type DiskFile = z.infer<typeof diskFile>;
+
 /** What to start: written by startHost, read by the daemon. */
 export const planSchema = z.object({
   version: z.literal(1),
@@ -14,6 +18,7 @@ export const planSchema = z.object({
   file: z.string(),
   qemu: z.string(),
   args: z.array(z.string()),
+  disks: z.array(diskFile).optional(),
 });
 export type Plan = z.infer<typeof planSchema>;
 
@@ -24,6 +29,8 @@ export const stateSchema = z.object({
   file: z.string(),
   qemu: processId,
   startedAt: z.string(),
+  /** Files that this host has open as disks. */
+  disks: z.array(diskFile).optional(),
 });
 export type HostState = z.infer<typeof stateSchema>;
 

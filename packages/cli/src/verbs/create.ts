@@ -5,7 +5,7 @@ import os from "node:os";
 import path from "node:path";
 import type { ArgsDef, ParsedArgs } from "citty";
 import { formatBytes, type Progress, type Step } from "@typeone/host";
-import type { Guest, Problem } from "@typeone/config";
+import type { Guest, GuestDisk, Problem } from "@typeone/config";
 import type { Context } from "../context.ts";
 import { usageError } from "../errors.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -72,10 +72,14 @@ function aboutOptions(problem: Problem): Problem {
 }
 
 /** Back from a checked guest to what a configuration would say, for the options to be laid over. */
-function settingsOfGuest(guest: Guest): Record<string, unknown> {
-  const { memoryBytes, affinity, staticMemory, ...rest } = guest;
+function settingsOfGuest(
+  guest: Guest,
+  diskSettings: (disk: GuestDisk) => Record<string, unknown>,
+): Record<string, unknown> {
+  const { memoryBytes, affinity, staticMemory, disks, ...rest } = guest;
   return {
     ...rest,
+    ...(disks === undefined ? {} : { disks: disks.map(diskSettings) }),
     memory: `${memoryBytes / 1024}KiB`,
     ...(affinity === undefined ? {} : { affinity: [...affinity] }),
     staticMemory: typeof staticMemory === "number" ? `0x${staticMemory.toString(16)}` : staticMemory,
@@ -113,7 +117,8 @@ async function wantedGuest(context: Context, given: Args, running: RunningHost):
   }
   const guest = await readGuest(context, { file: given.file, name: given.guest }, running);
   if (Object.keys(settings).length === 0) return guest;
-  const base = settingsOfGuest(guest);
+  const { diskSettings } = await import("@typeone/config");
+  const base = settingsOfGuest(guest, diskSettings);
   // Fewer can be had by --vcpus alone, and more.
   if (settings["vcpus"] !== undefined && settings["maxVcpus"] === undefined)
     base["maxVcpus"] = Math.max(Number(settings["vcpus"]) || 0, guest.maxVcpus);

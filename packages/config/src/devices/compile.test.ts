@@ -6,6 +6,7 @@ import { Folder } from "../../test/files.ts";
 import {
   compileDevice,
   compileGuest,
+  diskSettings,
   diskProperties,
   fillChosen,
   formatProblems,
@@ -86,6 +87,18 @@ guests:
     const { disks, nics } = machineOptions(loaded.host, loaded);
     expect(disks?.map(({ name, sizeBytes }) => [name, sizeBytes])).toEqual([["data", 1 << 30]]);
     expect(nics?.map(({ name }) => name)).toEqual(["lan", "wan"]);
+  });
+
+  it("a disk's settings and the disk are the same", () => {
+    for (const text of [
+      "data",
+      "data,slice=2048+7,overlay=1M,rate=5",
+      "size=8M,ro,bus=mmio",
+      "file=/x.img,slice=1MiB+",
+    ]) {
+      const disk = toGuestDisk(guestDiskSchema.parse(text), "/");
+      expect(toGuestDisk(guestDiskSchema.parse(diskSettings(disk)), "/")).toEqual(disk);
+    }
   });
 
   it("what is attached is a tree with one node", () => {

@@ -15,6 +15,7 @@ import type {
   OnBusSettings,
   Uplink,
 } from "./schema.ts";
+import { KIB } from "../units.ts";
 import type { Forward } from "./short.ts";
 
 export type { Bus, DiskFormat, Uplink } from "./schema.ts";
@@ -132,6 +133,15 @@ export function toGuestDisk(settings: GuestDiskSettings, folder: string): GuestD
     readOnly: readOnly && overlay === undefined,
     overlayBytes: overlay,
   }) as GuestDisk;
+}
+
+/** Back to what a configuration would say. */
+export function diskSettings(disk: GuestDisk): Record<string, unknown> {
+  const { source, firstSector, sectors, overlayBytes, ...rest } = disk;
+  const from = "disk" in source ? source.disk : "file" in source ? source : { size: `${source.bytes / KIB}KiB` };
+  const part = firstSector === undefined && sectors === undefined ? undefined : { first: firstSector ?? 0, sectors };
+  const overlay = overlayBytes === undefined ? undefined : `${overlayBytes / KIB}KiB`;
+  return present({ ...rest, from, slice: part && present(part), overlay });
 }
 
 export function toGuestNetwork(settings: GuestNetworkSettings): GuestNetwork {

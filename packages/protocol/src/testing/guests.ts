@@ -14,6 +14,7 @@ import {
   WireStatus,
 } from "../generated.ts";
 import { crc32 } from "../crc32.ts";
+import { FakeDevices } from "./devices.ts";
 import { FakeStream } from "./stream.ts";
 
 export interface FakeGuest {
@@ -55,6 +56,7 @@ export const GUEST_LIMIT = 8;
 export class FakeGuests {
   readonly guests = new Map<number, FakeGuest>();
   readonly blobs = new Map<number, FakeBlob>();
+  readonly devices = new FakeDevices();
   events = new FakeStream(32 * 64);
   log = new FakeStream();
   readonly traces = [new FakeStream(32 * 1024, 32), new FakeStream(32 * 1024, 32)];

@@ -6,6 +6,7 @@ import { wireCost } from "../exchange.ts";
 import { encodeFrame, FrameDecoder, type ReceivedFrame } from "../frame.ts";
 import {
   NoticeCodec,
+  RefusalCodec,
   OPERATIONS,
   WIRE_KIND_ANSWER,
   WIRE_KIND_NOTICE,
@@ -130,6 +131,7 @@ export class FakeHypervisor {
     const result = this.#handlers[operation.name]?.(request as never, body.subarray(size));
     if (!result) return this.#frame(frame, WireStatus.Unsupported, new Uint8Array());
     const parts = [
+      ...(result.refusal === undefined ? [] : [encode(RefusalCodec, { words: result.refusal })]),
       ...(result.answer ? [encode(operation.answer, result.answer)] : []),
       ...(result.records ?? []).map((record) => encode(operation.record, record)),
       ...(result.bytes ? [result.bytes] : []),

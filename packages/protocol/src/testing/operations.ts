@@ -19,6 +19,7 @@ import type {
   Write,
 } from "../generated.ts";
 import { ReadAnswerCodec, WIRE_MAX_BODY, WIRE_VERSION, WireOwner, WireStatus, WireStream } from "../generated.ts";
+import { deviceHandlers } from "./devices.ts";
 import { type FakeBlob, type FakeGuest, type FakeGuests, GUEST_LIMIT } from "./guests.ts";
 import type { FakeHypervisor } from "./hypervisor.ts";
 import type { FakeStream } from "./stream.ts";
@@ -28,6 +29,8 @@ export interface Result {
   readonly answer?: object;
   readonly records?: readonly object[];
   readonly bytes?: Uint8Array;
+  /** Why not, in place of an answer. */
+  readonly refusal?: string;
 }
 export type Handler = (request: never, tail: Uint8Array) => Result;
 
@@ -50,6 +53,7 @@ export function makeHandlers(host: FakeHypervisor): Readonly<Record<string, Hand
     ...changeHandlers(host.guests),
     ...streamHandlers(host.guests),
     ...blobHandlers(host.guests),
+    ...deviceHandlers(host.guests, (request) => find(host.guests, request)),
   };
 }
 
