@@ -30,6 +30,7 @@ import {
 import { addRecord, answerRoom } from "./answer";
 
 const SERIAL: u32 = 20;
+const SECTOR: u32 = 512;
 const SECTOR_SHIFT: u64 = 9;
 
 // @lock creation
@@ -141,7 +142,7 @@ export function hostDiskInfo(disk: HostDisk, into: usize): void {
   info.flags = disk.failed ? wire.WIRE_DEVICE_FLAG_FAILED : 0;
   if (disk.readOnly) info.flags |= wire.WIRE_DEVICE_FLAG_READ_ONLY;
   info.queues = 1;
-  info.blockSize = 1 << SECTOR_SHIFT;
+  info.blockSize = SECTOR;
   for (let at = disksFirst(); at; at = changetype<Disk>(at).next) {
     const user = changetype<Disk>(at);
     if (user.state != DISK_FREE && user.kind == DISK_HOST && user.backing == changetype<usize>(disk)) info.users += 1;
