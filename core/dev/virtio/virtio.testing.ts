@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the tests of VirtIO devices need besides their interface: a guest whose RAM lies in pieces, devices from the pool,
+// and fields by name. Compiled only into test modules; no part of the hypervisor imports it.
+import { GuestDevice, deviceAt, devicesBytes } from "../../guest/devices/table";
+import { Guest } from "../../guest/guest";
+import { RamRange, ramRange } from "../../guest/memory";
+import { REQUEST_DEVICE, Vcpu } from "../../guest/vcpu";
+import { attachConsole, makeConsole } from "../../host/console";
+import { newHart } from "../../host/harts";
+import { outputInit, setOutputFocus } from "../../host/output";
+import { Lock, lockInit, RANK_GUEST } from "../../lib/lock";
+import { allocate, arenaInit } from "../../mem/arena";
+import { schedInit } from "../../sched/sched";
+import { Chain, chainsInit, hartChain, Segment, writableSegments } from "./chain";
+import { queueAt, VirtioDevice, Virtqueue } from "./device";
+import { takeVirtioDevice } from "./pool";
+
+export {
+  chainRead,
+  chainSegments,
+  chainWrite,
+  copySegments,
+  cursorInit,
+  hartChain,
+  hartCursor,
+  hartPart,
+  writableSegments,
+} from "./chain";
+export { deferQueue, virtioContinue } from "./deferred";
+export { queueAt } from "./device";
+export { onPciInterrupt, virtioAcknowledge, virtioBroken, virtioConfigInterrupt } from "./interrupt";
+export { mmioAccess } from "./mmio";
+export { giveVirtioDevice, takeVirtioDevice } from "./pool";
+export { queueAnnounce, queueHush, queueListen, queuePop, queuePush, queueUnpop } from "./queue";
+export {
+  virtioGetStatus,
+  virtioNotify,
+  virtioQueueDisable,
+  virtioQuiet,
+  virtioReset,
+  virtioSetStatus,
+  virtioWake,
+} from "./state";
+
+export const SEGMENTS: u32 = offsetof<Chain>("segments");
+export const READABLE: u32 = offsetof<Chain>("readable");
+export const WRITABLE: u32 = offsetof<Chain>("writable");
+export const READ_BYTES: u32 = offsetof<Chain>("readBytes");
+export const WRITE_BYTES: u32 = offsetof<Chain>("writeBytes");
+export const ISR: u32 = offsetof<VirtioDevice>("isr");
+export const OFFERED: u32 = offsetof<VirtioDevice>("offered");
+export const BROKEN: u32 = offsetof<VirtioDevice>("broken");
+export const LIVE: u32 = offsetof<Virtqueue>("live");
+export const READY: u32 = offsetof<Virtqueue>("ready");
+export const SIZE: u32 = offsetof<Virtqueue>("size");
+export const TAKEN: u32 = offsetof<Virtqueue>("taken");
+export const SEEN: u32 = offsetof<Virtqueue>("seen");
+export const USED: u32 = offsetof<Virtqueue>("used");
+export const ANNOUNCED: u32 = offsetof<Virtqueue>("announced");
+export const IN_FLIGHT: u32 = offsetof<Virtqueue>("inFlight");
+export const DEFERRED: u32 = offsetof<Virtqueue>("deferred");
+export const KICKS: u32 = offsetof<Virtqueue>("kicks");
+export const LOCK: u32 = offsetof<Virtqueue>("lock");
+export const HOLDER: u32 = offsetof<Lock>("holder");
+
+/** Linear memory [from, to) becomes the arena. Answers the record of the one hart there is. */
+export function testSetup(from: usize, to: usize): usize {
+  arenaInit(from, to);
+  const hart = newHart(100);
+  schedInit(1);
+  outputInit();
+  setOutputFocus(2); // Another guest is shown: output goes to the scroll-back without a host UART.
+  chainsInit();
+  return changetype<usize>(hart);
+}
+
+/** The arena begins anew: linear memory is as it was, but what lies outside of it is not. */
+export function testArena(from: usize, to: usize): void {
+  arenaInit(from, to);
+}
+
+/** Room for what a test hands over. */
+export function testRoom(bytes: u32): usize {
+  return allocate(bytes);
+}
+
+/** A guest with one vCPU, a console, no RAM and no devices. */
+export function testGuest(): usize {
+  const guest = changetype<Guest>(allocate(offsetof<Guest>()));
+  const lock = changetype<Lock>(allocate(offsetof<Lock>()));
+  lockInit(lock, RANK_GUEST);
+  guest.lock = lock;
+  guest.vcpuCount = 1;
+  guest.vcpus = allocate(sizeof<usize>());
+  const vcpu = changetype<Vcpu>(allocate(offsetof<Vcpu>()));
+  vcpu.guest = guest;
+  store<usize>(guest.vcpus, changetype<usize>(vcpu));
+  guest.ranges = allocate(16 * offsetof<RamRange>());
+  guest.devices = allocate(devicesBytes());
+  guest.name = allocate(8);
+  guest.console = makeConsole(1);
+  attachConsole(guest.console, guest.name, lock, changetype<usize>(guest));
+  return changetype<usize>(guest);
+}
+
+/** Adds a piece of RAM behind what the guest has. */
+export function testRam(guest: Guest, gpa: u64, hpa: u64, size: u64): void {
+  const range = ramRange(guest, guest.rangeCount);
+  range.gpa = gpa;
+  range.hpa = hpa;
+  range.size = size;
+  if (guest.rangeCount == 0) guest.ramBase = gpa;
+  guest.rangeCount += 1;
+  guest.ramSize += size;
+}
+
+/** A device of the guest, from the pool; still quiet. */
+export function testDevice(guest: Guest, type: u32, queues: u32, offered: u64): usize {
+  const device = takeVirtioDevice(type, queues);
+  device.guest = guest;
+  device.offered = offered;
+  let index: u32 = 0;
+  while (changetype<usize>(deviceAt(guest, index).device) != 0) index += 1;
+  const entry: GuestDevice = deviceAt(guest, index);
+  entry.device = device;
+  return changetype<usize>(device);
+}
+
+/** Takes and forgets the guest's request to go on with deferred work. */
+export function testRequested(guest: Guest): u32 {
+  const vcpu = changetype<Vcpu>(load<usize>(guest.vcpus));
+  const bits = vcpu.requests & REQUEST_DEVICE;
+  vcpu.requests &= ~REQUEST_DEVICE;
+  return bits;
+}
+
+export function testQueue(device: VirtioDevice, index: u32): usize {
+  return changetype<usize>(queueAt(device, index));
+}
+
+export function segmentBytes(): u32 {
+  return offsetof<Segment>();
+}
+
+export function firstWritable(): usize {
+  return writableSegments(hartChain(0));
+}
