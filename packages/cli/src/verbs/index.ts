@@ -75,6 +75,20 @@ const crash: VerbTable = {
   },
 };
 
+const rootfs: VerbTable = {
+  ls: {
+    group: "Files",
+    summary: "root file systems in the cache",
+    aliases: ["list"],
+    load: async () => (await import("./rootfs.ts")).ls,
+  },
+  build: {
+    group: "Files",
+    summary: "a Debian root file system on a disk image, from Debian's packages",
+    load: async () => (await import("./rootfs.ts")).build,
+  },
+};
+
 export const VERBS: VerbTable = {
   run: {
     group: "Hosts",
@@ -180,6 +194,7 @@ export const VERBS: VerbTable = {
     summary: "a system as one bootable file: ELF, flat Image, or for U-Boot",
     load: async () => (await import("./image.ts")).default,
   },
+  rootfs: { group: "Files", summary: "disk images that guests boot Debian from", verbs: rootfs },
   demo: {
     group: "TypeOne",
     summary: "two Debian guests side by side, from nothing to their shells (--check: without a person)",

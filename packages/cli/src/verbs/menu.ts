@@ -10,6 +10,7 @@ import { defineVerb } from "../verb.ts";
 import { VERBS } from "./index.ts";
 
 const SCRIPTS: Readonly<Record<string, string>> = {
+  image: "a Debian root file system on a disk image: -- debian, -- debian --tools",
   build: "the hypervisor: build/typeone/typeone.elf and .bin",
   test: "lint, types, unit tests, simulated machine, QEMU tests",
   "test:unit": "unit tests beside the sources",

@@ -76,7 +76,8 @@ export async function cachedDebianFiles(cacheDir = path.join(CACHE_DIR, "debian"
   }
 }
 
-async function openRoot(step: string): Promise<AptRoot> {
+/** A private apt root for riscv64 packages of GUEST_SUITE, on this machine's own mirror. */
+export async function openGuestRoot(step: string): Promise<AptRoot> {
   const release = await debianRelease();
   const mirror = release && mainMirror(await configuredSources(), release.codename);
   if (!mirror || !(await findProgram("apt-get"))) {
@@ -100,13 +101,14 @@ async function openRoot(step: string): Promise<AptRoot> {
   });
 }
 
-interface Wanted {
+export interface Wanted {
   readonly name: string;
   readonly version: string;
   readonly bytes: number;
 }
 
-async function resolvePackages(root: AptRoot, step: string): Promise<{ kernel: Wanted; busybox: Wanted }> {
+/** The suite's kernel package (behind its meta package) and its static busybox. */
+export async function findGuestPackages(root: AptRoot, step: string): Promise<{ kernel: Wanted; busybox: Wanted }> {
   const lookUp = async (name: string): Promise<Map<string, string>> => {
     const fields = await aptShow(root, name);
     if (!fields) throw new StepError({ step, why: `the mirror's ${GUEST_SUITE} has no riscv64 package ${name}` });
@@ -198,7 +200,7 @@ async function checkKernel(file: string): Promise<void> {
 async function fetchAll(options: DebianOptions, cacheDir: string): Promise<void> {
   const { progress } = options;
   const indexStep = "read Debian's riscv64 package index";
-  const root = await openRoot(indexStep);
+  const root = await openGuestRoot(indexStep);
   const work = await mkdtemp(path.join(os.tmpdir(), "typeone-deb-"));
   try {
     const wanted = await inStep(progress, indexStep, async (step) => {
@@ -207,7 +209,7 @@ async function fetchAll(options: DebianOptions, cacheDir: string): Promise<void>
         args: ["update"],
         onPercent: (percent) => step.update(`${percent.toFixed(0)} %`),
       });
-      const found = await resolvePackages(root, indexStep);
+      const found = await findGuestPackages(root, indexStep);
       step.done(`${found.kernel.name} ${found.kernel.version}, busybox ${found.busybox.version}`);
       return found;
     });

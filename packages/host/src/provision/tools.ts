@@ -30,6 +30,8 @@ interface ToolSpec {
   readonly program: string;
   readonly least?: string;
   readonly packages: readonly string[];
+  /** How it is asked for its version; --version when absent. */
+  readonly ask?: string;
 }
 
 const TOOLS: readonly ToolSpec[] = [
@@ -41,6 +43,8 @@ const TOOLS: readonly ToolSpec[] = [
   },
   { name: "cross compiler", program: "riscv64-linux-gnu-gcc", packages: ["gcc-riscv64-linux-gnu"] },
   { name: "device tree compiler", program: "dtc", packages: ["device-tree-compiler"] },
+  { name: "ext4 maker", program: "mke2fs", packages: ["e2fsprogs"], ask: "-V" },
+  { name: "xz", program: "xz", packages: ["xz-utils"] },
 ];
 
 /** Whether version `found` is `least` or newer, number by number. */
@@ -58,9 +62,10 @@ async function checkTool(spec: ToolSpec): Promise<ToolStatus> {
   const { name, packages, least } = spec;
   const path = await findProgram(spec.program);
   if (!path) return { name, packages, problem: `${spec.program} is not installed` };
-  const result = await run(path, ["--version"], { timeoutMs: 20_000 });
-  const version = /\d+(\.\d+)+/.exec(result.stdout)?.[0];
-  if (result.code !== 0 || !version) return { name, path, packages, problem: `${path} --version does not answer` };
+  const ask = spec.ask ?? "--version";
+  const result = await run(path, [ask], { timeoutMs: 20_000 });
+  const version = /\d+(\.\d+)+/.exec(result.stdout + result.stderr)?.[0];
+  if (result.code !== 0 || !version) return { name, path, packages, problem: `${path} ${ask} does not answer` };
   if (least && !isAtLeast(version, least)) {
     return { name, path, version, packages, problem: `version ${version} is too old: ${least} or newer is needed` };
   }

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+# Sourced by configure.sh behind the packages' own scripts: what this image has that a fresh Debian has not.
+
+# The console's login needs no password; ssh takes keys only.
+passwd --quiet --delete root
+
+systemctl enable systemd-networkd.service systemd-network-generator.service systemd-resolved.service \
+  typeone-root-password.service
+# Nobody waits for an address at boot; ssh starts with the first connection.
+systemctl disable systemd-networkd-wait-online.service ssh.service getty@tty1.service remote-fs.target \
+  systemd-pstore.service
+systemctl enable ssh.socket
+# Asks questions on the console when machine-id is new; images are not updated behind one's back.
+systemctl mask systemd-firstboot.service getty-static.service
+systemctl disable apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer \
+  e2scrub_reap.service
+# What asks for hardware that a guest has not, at each boot.
+mkdir -p /etc/systemd/system-generators
+for name in gpt-auto hibernate-resume ssh tpm2; do
+  ln -s /dev/null "/etc/systemd/system-generators/systemd-$name-generator"
+done
+ln -sf ../run/systemd/resolve/stub-resolv.conf /etc/resolv.conf
