@@ -7,6 +7,8 @@ import { Hart } from "../../host/hart";
 import { hartByIndex, hartCount } from "../../host/harts";
 import { hostInterrupt, unownedInterrupts } from "../../host/interrupts";
 import { serialPresent } from "../../host/serial";
+import { hostDiskCount } from "../../host/virtio/block";
+import { hostNicCount } from "../../host/virtio/net";
 import { arenaFree } from "../../mem/arena";
 import { ramFree, ramTotal } from "../../mem/ram";
 import { hartIdleTime } from "../../sched/sched";
@@ -28,6 +30,8 @@ export function hostInfo(step: u32): u32 {
   showWord("interrupts", 0, hostIrqName());
   showNumber("unowned", 0, unownedInterrupts());
   showWord("console", 0, serialPresent() ? "16550" : "firmware");
+  showNumber("disks", 0, hostDiskCount());
+  showNumber("nics", 0, hostNicCount());
   closeGroup();
   closeRow();
   return 0;
