@@ -57,7 +57,7 @@ let rooms: u32 = 0;
 export function testHost(from: usize, to: usize, hpa: u64, size: u64): usize {
   arenaInit(from, to);
   const hart = newHart(100);
-  lates = allocate(MOST_LATE * (offsetof<Late>() + MAX_SEGMENTS * offsetof<Segment>()));
+  testLateInit();
   ramAddBank(hpa, size);
   return changetype<usize>(hart);
 }
@@ -116,6 +116,11 @@ export function testBlobState(id: u32): u32 {
 }
 
 // ---- A disk that answers when the test says so, as a host's disk does.
+
+export function testLateInit(): void {
+  lates = allocate(MOST_LATE * (offsetof<Late>() + MAX_SEGMENTS * offsetof<Segment>()));
+  lateCount = 0;
+}
 
 function late(index: u32): Late {
   return changetype<Late>(lates + index * (offsetof<Late>() + MAX_SEGMENTS * offsetof<Segment>()));

@@ -169,13 +169,14 @@ export function blockDone(at: usize): void {
   const work = changetype<BlockQueue>(request.owner);
   const queue = work.queue;
   acquire(queue.lock);
-  const more = request.left != 0 && request.status == Status.Ok && queue.live != 0;
+  // The queue stood still while a part of it was away.
+  const held = work.current == at;
   request.away = 0;
-  if (!more) endRequest(work, request, request.status);
+  if (request.left == 0 || request.status != Status.Ok || queue.live == 0) endRequest(work, request, request.status);
   // A vCPU that works on the queue sees for itself, and announces all at once.
   const idle = work.working == 0;
   if (idle) queueAnnounce(queue);
-  const goOn = idle && (more || work.starved != 0);
+  const goOn = idle && (held || work.starved != 0);
   release(queue.lock);
   if (goOn) deferQueue(queue);
 }
