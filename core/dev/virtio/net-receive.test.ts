@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Receive buffers of every shape, against a plain model: a frame comes whole into as many buffers as the driver allows,
 // or not at all, and buffers that were too few stay for the next. Several queues get whole flows.
-import { ethernet, LINUX, NET, NetRig, type TestNic } from "@typeone/sim";
+import { ethernet, LINUX, NET, NetRig, type TestNic, testMac as mac } from "@typeone/sim";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 
-const mac = (n: number) => BigInt(n) * 0x1_00_00_00_00_00n + 0x00_5452n;
 const HEADER = 12;
 const MOST = 64;
 

@@ -2,9 +2,8 @@
 // Network devices of guests on one switch: configuration, the way of a frame, control commands, limits, ports that go
 // while frames are on their way, and headers that lie (hostile row E10).
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { ethernet, LINUX, NET, NetRig, REG, type TestNic, type VirtioBench } from "@typeone/sim";
+import { ethernet, LINUX, NET, NetRig, REG, type TestNic, type VirtioBench, testMac as mac } from "@typeone/sim";
 
-const mac = (n: number) => BigInt(n) * 0x1_00_00_00_00_00n + 0x00_5452n;
 const BROADCAST = 0xffff_ffff_ffffn;
 const UP = 0xf;
 const text = (length: number, seed = 1) => Uint8Array.from({ length }, (_, i) => (i * 7 + seed) & 0xff);

@@ -77,6 +77,9 @@ export function headerBytes(header: Header = {}): Uint8Array {
   return new Uint8Array(view.buffer);
 }
 
+/** 52:54:00:00: and the number, the first byte lowest. */
+export const testMac = (n: number): bigint => 0x00_5452n | (BigInt(n & 0xff) << 40n) | (BigInt(n >> 8) << 32n);
+
 /** Bytes of an address whose first byte is the lowest of the number. */
 export function macBytes(mac: bigint): number[] {
   return Array.from({ length: 6 }, (_, i) => Number((mac >> BigInt(8 * i)) & 0xffn));
@@ -317,6 +320,12 @@ export class NetRig {
     view.setUint32(at + 24, settings.mtu ?? 1500, true);
     view.setUint32(at + 28, settings.addresses ?? 8, true);
     return this.bench.call("portCreate", sw, at);
+  }
+  /** The same in area `index` of 32 KiB, which nobody uses any more. */
+  nicAt(sw: number, settings: PortSettings, index: number): TestNic {
+    const area = RAM_BASE + BigInt(index * 0x8000);
+    this.bench.writeGuest(area, new Uint8Array(RINGS_BYTES));
+    return new TestNic(this, sw, settings, area, 0x8000, 1);
   }
   /** A device on the switch, with `bytes` of the guest's RAM for it; not up yet. */
   nic(sw: number, settings: PortSettings, bytes = 0x8000, pairs = 1): TestNic {
