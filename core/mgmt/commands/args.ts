@@ -3,7 +3,7 @@
 // up and checked before the command runs; a refusal is one line. Used by the terminal's worker. The first letter of a
 // word in capitals says what it stands for:
 //
-//   GUEST a guest by name or number   VCPU one of its vCPUs   A…, L… numbers   any other: text
+//   GUEST a guest by name or number   VCPU one of its vCPUs   A…, L…, I… numbers   any other: text
 //
 import { Guest, GUEST_EMPTY } from "../../guest/guest";
 import { vcpuAt } from "../../guest/lifecycle";
@@ -20,6 +20,8 @@ const PART_VCPU: u32 = 0x56;
 /** ADDRESS and AMOUNT, LENGTH and LEVEL. */
 const PART_ADDRESS: u32 = 0x41;
 const PART_LENGTH: u32 = 0x4c;
+/** INDEX */
+const PART_INDEX: u32 = 0x49;
 
 // @lock none: the terminal's worker only.
 let guest: usize = 0;
@@ -85,6 +87,7 @@ function bindWord(pattern: string, index: u32): bool {
       return bindVcpu(index);
     case PART_ADDRESS:
     case PART_LENGTH:
+    case PART_INDEX:
       return bindNumber(pattern, index);
     default:
       text = index;

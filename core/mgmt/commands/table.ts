@@ -2,6 +2,7 @@
 // The table of the terminal's commands: what each looks like (pattern.ts), what it is for, and who does it.
 // Nothing else lists commands: dispatch, help, usage, completion and "did you mean" all read this. Data only.
 import { showCrash } from "./crash";
+import { diskAttach, diskDetach, diskList, hostDisks, hostNets, netAttach, netDetach, netList } from "./device";
 import { devtreeShow } from "./devtree";
 import {
   guestConsole,
@@ -54,10 +55,18 @@ export const COMMAND_TABLE: usize = memory.data<usize>([
   changetype<usize>("host cpu [-j]"), changetype<usize>("the harts"), changetype<usize>(hostCpu),
   changetype<usize>("host ram [-j]"), changetype<usize>("who has which memory"), changetype<usize>(hostRam),
   changetype<usize>("host irq [-j]"), changetype<usize>("the host's own interrupts"), changetype<usize>(hostIrq),
+  changetype<usize>("host disk [-j]"), changetype<usize>("its disks"), changetype<usize>(hostDisks),
+  changetype<usize>("host net [-j]"), changetype<usize>("its NICs"), changetype<usize>(hostNets),
   changetype<usize>("host stats [-j]"), changetype<usize>("load since it was last asked for"), changetype<usize>(hostStats),
   changetype<usize>("vserial list [-j]"), changetype<usize>("the guests' serial lines"), changetype<usize>(vserialList),
   changetype<usize>("vserial bind GUEST"), changetype<usize>("shows that console here"), changetype<usize>(guestConsole),
   changetype<usize>("vserial dump GUEST [-j]"), changetype<usize>("its last output"), changetype<usize>(vserialDump),
+  changetype<usize>("disk list [-j]"), changetype<usize>("the guests' disks"), changetype<usize>(diskList),
+  changetype<usize>("disk attach GUEST DISK"), changetype<usize>("gives it a disk of the host"), changetype<usize>(diskAttach),
+  changetype<usize>("disk detach GUEST INDEX"), changetype<usize>("takes that one away"), changetype<usize>(diskDetach),
+  changetype<usize>("net list [-j]"), changetype<usize>("the guests' ports of switches"), changetype<usize>(netList),
+  changetype<usize>("net attach GUEST SWITCH"), changetype<usize>("gives it a port"), changetype<usize>(netAttach),
+  changetype<usize>("net detach GUEST INDEX"), changetype<usize>("takes that one away"), changetype<usize>(netDetach),
   changetype<usize>("memory dump ADDRESS LENGTH [-j]"), changetype<usize>("host RAM, 4 KiB at most"), changetype<usize>(memoryDump),
   changetype<usize>("devtree node show PATH [-j]"), changetype<usize>("a node of the host's tree"), changetype<usize>(devtreeShow),
   changetype<usize>("sched [-j]"), changetype<usize>("queues, policies and shares"), changetype<usize>(showSched),
@@ -65,4 +74,4 @@ export const COMMAND_TABLE: usize = memory.data<usize>([
   changetype<usize>("reset"), changetype<usize>("restarts the machine"), changetype<usize>(restartMachine),
   changetype<usize>("shutdown"), changetype<usize>("powers the machine off"), changetype<usize>(powerOff),
 ], 8);
-export const COMMAND_COUNT: u32 = 36;
+export const COMMAND_COUNT: u32 = 44;

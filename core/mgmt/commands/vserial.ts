@@ -31,7 +31,7 @@ export function vserialList(step: u32): u32 {
     showText("guest", 20, console.name);
     showWord("shown", 7, outputFocus() == console.number ? "raw" : "lines");
     showNumber("unsent", 8, ringCount(console.tx));
-    showNumber("unread", 8, ringCount(console.rx));
+    showNumber("unread", 8, ringCount(console.input));
     showNumber("kept", 8, ringCount(console.scroll));
     showNumber("lost", 10, console.lost);
     showNumber("refused", 10, console.refused);
