@@ -177,6 +177,11 @@ export class TestNic {
     });
     this.#buffers.set(this.rx.offer(buffers), buffers);
   }
+  /** Keeps `count` receive buffers of 1536 bytes out. */
+  top(count: number): void {
+    for (; this.rx.out.size < count; this.#topped++) this.offerAt((this.#topped % (count + 1)) * 1536, [1536]);
+  }
+  #topped = 0;
   /** Brings all pairs up; answers the receive rings. The first pair, and the control queue, are as after up(). */
   upPairs(features: bigint): SplitRing[] {
     this.#queues = 2 * this.pairs + 1;
