@@ -6,7 +6,7 @@ import type { Context } from "./context.ts";
 import type { ExitCode } from "./exit-codes.ts";
 
 /** What completion offers for an argument. */
-export type Completes = "guest" | "host" | "file";
+export type Completes = "guest" | "host" | "file" | "disk" | "network";
 
 export interface VerbDefinition<T extends ArgsDef> {
   readonly args: T;

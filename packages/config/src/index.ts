@@ -6,6 +6,8 @@ export { compileDevice, deviceNodes, diskProperties, networkProperties } from ".
 export type { DeviceNode, Properties } from "./devices/compile.ts";
 export { dataFolder, diskSettings, toGuestDisk, toGuestNetwork, writes } from "./devices/devices.ts";
 export type * from "./devices/devices.ts";
+export { readGuestDisk, readGuestNetwork } from "./devices/read-one.ts";
+export type { Asker, ReadOne } from "./devices/read-one.ts";
 export { guestDiskSchema, guestNetworkSchema } from "./devices/schema.ts";
 export type { GuestFiles } from "./compile.ts";
 export { defineGuest, defineSystem } from "./define.ts";
@@ -16,4 +18,5 @@ export type { FormatOptions, Problem, Severity } from "./problem.ts";
 export { DEBIAN, guestSchema, hostSchema, jsonSchema, MAX_GUESTS, MAX_VCPUS, systemSchema } from "./schema.ts";
 export type { Action, GuestInput, HostInput, Policy, SystemInput } from "./schema.ts";
 export type { Guest, Host, System } from "./system.ts";
-export { formatSize, parseHarts, parseSize } from "./units.ts";
+export { formatSize, isFault, parseHarts, parseRate, parseSize } from "./units.ts";
+export type { Fault } from "./units.ts";

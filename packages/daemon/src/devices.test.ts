@@ -185,10 +185,9 @@ describe("a guest that is created", () => {
 
   it("is refused before anything is made if its description is too large", async () => {
     const guest = await fakeGuest(host.root, "web");
-    const disk = {
-      ...{ source: { disk: "data" }, readOnly: true, rate: 1, iops: 1, queues: 8, serial: "x".repeat(20) },
-      ...{ firstSector: 1, sectors: 1, bus: "pci" },
-    } as const;
+    const source = { disk: "data" };
+    const many = { rate: 1, iops: 1, queues: 8, serial: "x".repeat(20), firstSector: 1, sectors: 1 };
+    const disk = { source, readOnly: true, bus: "pci" as const, ...many };
     const net = { network: "x".repeat(15), isolated: true, vlan: 1, rate: 1, mtu: 68, queues: 1, bus: "pci" } as const;
     const [disks, networks] = [Array.from({ length: 8 }, () => disk), Array.from({ length: 4 }, () => net)];
     const large = { ...guest, bootargs: "x".repeat(2048), disks, networks };

@@ -73,6 +73,8 @@ export async function completionModel(verbs: VerbTable): Promise<readonly VerbMo
 export const NAME_COMMANDS: Readonly<Record<Exclude<Completes, "file">, string>> = {
   guest: "typeone ls -q",
   host: "typeone hosts -q",
+  disk: "typeone disk ls -q",
+  network: "typeone net ls -q",
 };
 
 export const lastWord = (path: string): string => path.split(" ").at(-1) as string;

@@ -57,6 +57,8 @@ export function zshScript(verbs: readonly VerbModel[]): string {
 # zsh completion for typeone; made by: typeone completion zsh
 _typeone_guests() { local -a names; names=(\${(f)"$(${NAME_COMMANDS.guest} 2>/dev/null)"}); compadd -a names }
 _typeone_hosts() { local -a names; names=(\${(f)"$(${NAME_COMMANDS.host} 2>/dev/null)"}); compadd -a names }
+_typeone_disks() { local -a names; names=(\${(f)"$(${NAME_COMMANDS.disk} 2>/dev/null)"}); compadd -a names }
+_typeone_networks() { local -a names; names=(\${(f)"$(${NAME_COMMANDS.network} 2>/dev/null)"}); compadd -a names }
 ${leaves(verbs).map(verbFunction).join("\n")}
 ${groups(verbs)
   .map((group) => chooser(functionOf(group.path), group.verbs))

@@ -14,6 +14,7 @@ import type {
   TracePiece,
   VcpuInfo,
 } from "../host-client.ts";
+import { FAKE_DISKS, FAKE_NETWORKS, fakeDisk, fakeNet } from "./fake-devices.ts";
 
 /** As packages/daemon throws it; only its shape counts. */
 export function apiError(body: ErrorBody): Error {
@@ -246,6 +247,30 @@ const vcpuCalls = (fake: FakeHost): Calls => ({
   readMemory: async (_name, gpa, length) => Uint8Array.from({ length }, (_, i) => (Number(gpa & 0xffn) + i) & 0xff),
 });
 
+const deviceCalls = (fake: FakeHost): Calls => ({
+  disks: async () => FAKE_DISKS,
+  networks: async () => FAKE_NETWORKS,
+  attachDisk: async (name, disk, options = {}) => {
+    const { guest } = fakeDisk(find(fake, name).name, 2);
+    if ("file" in disk.source)
+      options.onProgress?.({ phase: "upload", file: disk.source.file, done: 512, total: 1024 });
+    await note(fake, `attach ${guest} ${JSON.stringify(disk)}`);
+    return fakeDisk(guest, 2);
+  },
+  attachNetwork: async (name, network) => {
+    const { name: guest } = find(fake, name);
+    await note(fake, `attach ${guest} ${JSON.stringify(network)}`);
+    return fakeNet(guest, 1, { network: network.network });
+  },
+  detach: ({ guest, kind, index }, options = {}) =>
+    note(fake, `detach ${guest} ${kind} ${index} ${JSON.stringify(options)}`),
+  setLimits: async ({ guest, kind, index }, limits) => {
+    await note(fake, `limits ${guest} ${kind} ${index} ${JSON.stringify(limits)}`);
+    const more = Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== 0));
+    return kind === "disks" ? fakeDisk(guest, index, more) : fakeNet(guest, index, more);
+  },
+});
+
 const streamCalls = (fake: FakeHost): Calls => ({
   log: () => textOf("typeone: boot\n", "typeone: guests\n"),
   events: async function* () {},
@@ -271,7 +296,13 @@ export function fakeHost(): FakeHost {
     pieces: [] as readonly TracePiece[],
   };
   const holder = fake as typeof fake & { client: HostClient };
-  const calls = { ...hostCalls(holder), ...guestCalls(holder), ...vcpuCalls(holder), ...streamCalls(holder) };
+  const calls = {
+    ...hostCalls(holder),
+    ...guestCalls(holder),
+    ...vcpuCalls(holder),
+    ...deviceCalls(holder),
+    ...streamCalls(holder),
+  };
   holder.client = { name: "lab", ...calls } as HostClient;
   return holder;
 }

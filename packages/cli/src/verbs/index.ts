@@ -40,6 +40,56 @@ const vcpu: VerbTable = {
   },
 };
 
+const disk: VerbTable = {
+  ls: {
+    group: "Guests",
+    summary: "disks of guests and of the host: size, what was read and written, state",
+    aliases: ["list"],
+    load: async () => (await import("./disk.ts")).ls,
+  },
+  stats: {
+    group: "Guests",
+    summary: "requests, bytes, errors, what is under way",
+    load: async () => (await import("./disk.ts")).stats,
+  },
+  attach: {
+    group: "Guests",
+    summary: "give a guest that runs a disk",
+    load: async () => (await import("./disk.ts")).attach,
+  },
+  detach: { group: "Guests", summary: "take one away", load: async () => (await import("./disk.ts")).detach },
+  limit: {
+    group: "Guests",
+    summary: "most bytes and requests a second",
+    load: async () => (await import("./disk.ts")).limit,
+  },
+};
+
+const net: VerbTable = {
+  ls: {
+    group: "Guests",
+    summary: "networks and who is on them: address, VLAN, rate, link",
+    aliases: ["list"],
+    load: async () => (await import("./net.ts")).ls,
+  },
+  stats: {
+    group: "Guests",
+    summary: "packets, bytes and drops of every port",
+    load: async () => (await import("./net.ts")).stats,
+  },
+  attach: {
+    group: "Guests",
+    summary: "give a guest that runs a network interface",
+    load: async () => (await import("./net.ts")).attach,
+  },
+  detach: { group: "Guests", summary: "take one away", load: async () => (await import("./net.ts")).detach },
+  limit: {
+    group: "Guests",
+    summary: "most bytes a second that it sends",
+    load: async () => (await import("./net.ts")).limit,
+  },
+};
+
 const host: VerbTable = {
   info: {
     group: "Hosts",
@@ -139,6 +189,8 @@ export const VERBS: VerbTable = {
     load: async () => (await import("./console.ts")).default,
   },
   vcpu: { group: "Guests", summary: "its vCPUs", verbs: vcpu },
+  disk: { group: "Guests", summary: "its disks, and the host's", verbs: disk },
+  net: { group: "Guests", summary: "its network interfaces, and the networks", aliases: ["network"], verbs: net },
   logs: {
     group: "Looking inside",
     summary: "what a guest's console said",
@@ -183,6 +235,30 @@ export const VERBS: VerbTable = {
     summary: "xl's vcpu set",
     hidden: "yes",
     load: async () => (await import("./vcpu.ts")).set,
+  },
+  "block-list": {
+    group: "Guests",
+    summary: "xl's disk ls",
+    hidden: "yes",
+    load: async () => (await import("./disk.ts")).ls,
+  },
+  "block-detach": {
+    group: "Guests",
+    summary: "xl's disk detach",
+    hidden: "yes",
+    load: async () => (await import("./disk.ts")).detach,
+  },
+  "network-list": {
+    group: "Guests",
+    summary: "xl's net ls",
+    hidden: "yes",
+    load: async () => (await import("./net.ts")).ls,
+  },
+  "network-detach": {
+    group: "Guests",
+    summary: "xl's net detach",
+    hidden: "yes",
+    load: async () => (await import("./net.ts")).detach,
   },
   compile: {
     group: "Files",

@@ -105,17 +105,22 @@ export async function checkContents(entries: readonly Entry[], sizes: Map<string
   for (const { guest, path } of entries) {
     for (const [i, { source }] of (guest.disks ?? []).entries()) {
       if (!("file" in source)) continue;
-      const at = [...path, "disks", i, "from", "file"];
-      const known = await look(source.file, at, say);
-      if (!known) continue;
-      sizes.set(source.file, known.size);
-      if (Buffer.from(known.head.subarray(0, QCOW2.length)).equals(QCOW2)) {
-        const fix = `convert it: qemu-img convert -O raw ${source.file} FILE`;
-        say(at, { severity: "error", message: "the file is a qcow2 image; a RAM disk's content is raw", fix });
-      } else if (known.size % SECTOR !== 0) {
-        const message = `the file has ${known.size} bytes, which are no whole sectors of 512`;
-        say(at, { severity: "error", message, fix: `fill it up: truncate -s %512 ${source.file}` });
-      }
+      const size = await checkContent(source.file, [...path, "disks", i, "from", "file"], say);
+      if (size !== undefined) sizes.set(source.file, size);
     }
   }
+}
+
+/** Content of one RAM disk; answers its size if it is there. */
+export async function checkContent(file: string, at: Path, say: Say): Promise<number | undefined> {
+  const known = await look(file, at, say);
+  if (!known) return undefined;
+  if (Buffer.from(known.head.subarray(0, QCOW2.length)).equals(QCOW2)) {
+    const fix = `convert it: qemu-img convert -O raw ${file} FILE`;
+    say(at, { severity: "error", message: "the file is a qcow2 image; a RAM disk's content is raw", fix });
+  } else if (known.size % SECTOR !== 0) {
+    const message = `the file has ${known.size} bytes, which are no whole sectors of 512`;
+    say(at, { severity: "error", message, fix: `fill it up: truncate -s %512 ${file}` });
+  }
+  return known.size;
 }
