@@ -2,6 +2,7 @@
 // The host's physical address space of devices, and the windows through which the hypervisor reaches them
 // (hw.mapDevice). An access outside a mapped window, or of a width that the device does not take, is a core fault.
 import type { HostDevice } from "./devices/device.ts";
+import type { HostImsic } from "./devices/imsic.ts";
 import { CoreFault, FAULT_LOAD_ACCESS, FAULT_STORE_ACCESS } from "./faults.ts";
 
 /** First window; any address above the linear memory's 4 GiB would do. */
@@ -26,6 +27,8 @@ export class DeviceBus {
   readonly #regions: Region[] = [];
   readonly #windows: Window[] = [];
   #next = WINDOWS;
+  /** The interrupt files, where messages are what interrupts: guests reach pages of theirs. */
+  imsic: HostImsic | undefined;
 
   add(region: Region): void {
     this.#regions.push(region);

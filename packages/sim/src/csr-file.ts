@@ -77,6 +77,11 @@ const AIA = new Set<number>([
   CSR.hviprio2,
 ]);
 
+/** Registers behind sireg that an interrupt file has: of the arrays only the even ones on 64 bits. */
+export function isFileRegister(select: bigint): boolean {
+  return select >= 0x70n && select <= 0xffn && (select < 0x80n || select % 2n === 0n);
+}
+
 export class CsrFile {
   readonly options: CsrOptions;
   readonly #values = new Map<number, bigint>();
@@ -93,6 +98,8 @@ export class CsrFile {
   /** Host time source. */
   readonly time: () => bigint;
   file: InterruptFile | null = null;
+  /** Guest interrupt files by number; 0 stands for none. */
+  guestFiles: readonly InterruptFile[] = [];
   /** Pending guest external interrupts by file number (hgeip). */
   guestPending = 0n;
 
@@ -184,6 +191,12 @@ export class CsrFile {
         return this.file?.readIndirect() ?? 0n;
       case CSR.stopei:
         return this.file?.top() ?? 0n;
+      case CSR.vsireg:
+        return this.#guestRegister().readIndirect();
+      case CSR.vstopei:
+        return this.#chosenFile(csr).top();
+      case CSR.vstopi:
+        return this.#topInterrupt();
       default:
         return this.#raw(csr);
     }
@@ -232,9 +245,45 @@ export class CsrFile {
       case CSR.stopei:
         this.file?.claim();
         return;
+      case CSR.vsireg:
+        this.#guestRegister().writeIndirect(value);
+        return;
+      case CSR.vstopei:
+        this.#chosenFile(csr).claim();
+        return;
       default:
         this.#values.set(csr, this.#legal(csr, value));
     }
+  }
+
+  /** The guest file that hstatus.VGEIN names, null for none. */
+  get guestFile(): InterruptFile | null {
+    const vgein = Number((this.#raw(CSR.hstatus) >> 12n) & 63n);
+    return vgein === 0 ? null : (this.guestFiles[vgein] ?? null);
+  }
+
+  #chosenFile(csr: number): InterruptFile {
+    if (!this.guestFile) throw new CoreFault(`${csrName(csr)} while hstatus.VGEIN names no file`, FAULT_ILLEGAL);
+    return this.guestFile;
+  }
+
+  /** @spec aia §2.3, §3.8: the file with vsiselect's register chosen. */
+  #guestRegister(): InterruptFile {
+    const file = this.#chosenFile(CSR.vsireg);
+    const select = this.#raw(CSR.vsiselect);
+    if (!isFileRegister(select)) throw new CoreFault(`vsireg with vsiselect ${select.toString(16)}`, FAULT_ILLEGAL);
+    file.select = select;
+    return file;
+  }
+
+  /** @spec aia §6.3.3, as QEMU has it: without a file an external interrupt is listed only if hvictl names it. */
+  #topInterrupt(): bigint {
+    const ready = this.read(CSR.vsip) & this.read(CSR.vsie);
+    const hvictl = this.#raw(CSR.hvictl);
+    const named = hvictl >> 16n === 9n && (hvictl & 0xffn) !== 0n;
+    if ((ready & 0x200n) !== 0n && (this.guestFile !== null || named)) return (9n << 16n) | 1n;
+    if ((ready & 2n) !== 0n) return (1n << 16n) | 255n;
+    return (ready & 0x20n) !== 0n ? (5n << 16n) | 255n : 0n;
   }
 
   /** The value that a WARL register really takes. */

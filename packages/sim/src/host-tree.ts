@@ -35,6 +35,12 @@ export function mmioSlots(options: FullOptions): number {
 export const hasPci = (options: FullOptions): boolean =>
   options.channel === "pci" || [...options.disks, ...options.nics].some(({ via }) => via !== "mmio");
 
+/** Bits that number a hart's interrupt files: its own, then the guests'. */
+const indexBits = (guestFiles: number): number => Math.ceil(Math.log2(guestFiles + 1));
+
+/** Bytes from one hart's interrupt files to the next one's. */
+export const imsicStride = (guestFiles: number): number => 0x1000 << indexBits(guestFiles);
+
 function isaOf(options: FullOptions): string {
   const extensions = [
     "zicntr",
@@ -122,7 +128,10 @@ function aplicNodes(options: FullOptions): FdtNode[] {
     node(`interrupt-controller@${base.toString(16)}`, {
       phandle: own,
       "riscv,num-ids": 255,
-      reg: u64(base, 0x1000 * options.harts),
+      reg: u64(base, imsicStride(base === IMSIC_S ? options.guestFiles : 0) * options.harts),
+      ...(base === IMSIC_S && options.guestFiles > 0
+        ? { "riscv,guest-index-bits": indexBits(options.guestFiles) }
+        : {}),
       "interrupts-extended": perHart(options, [code]),
       "msi-controller": true,
       "interrupt-controller": true,

@@ -59,7 +59,7 @@ export class Machine {
     this.ram = new Ram(options.ramBase, options.ramMiB * 0x100000);
     this.random = seededRandom(options.seed);
     this.trace = new Trace(options.traceLength);
-    const csrs: CsrOptions = { ...options, guestFiles: 0 };
+    const csrs: CsrOptions = options;
     this.harts = options.hartIds.map((id, index) => new SimHart(index, BigInt(id), csrs, () => this.time));
     this.devices = wireDevices(options, this.harts, this.ram);
     this.tree = hostTree(options);
@@ -70,7 +70,7 @@ export class Machine {
     this.treeHpa = Math.min(this.ram.end, 0xc0000000) - 0x200000;
     this.treeSize = blob.length;
     this.ram.write(this.treeHpa, blob);
-    const memory = new GuestMemory(this.ram);
+    const memory = new GuestMemory(this.ram, this.devices.bus);
     this.#world = {
       memory,
       random: this.random,

@@ -48,6 +48,8 @@ export interface MachineOptions {
   readonly svpbmt?: boolean;
   readonly smstateen?: boolean;
   readonly aia?: Aia;
+  /** Guest interrupt files of each hart, 0 to 7, with "aplic-imsic". */
+  readonly guestFiles?: number;
   readonly vmidBits?: number;
   /** Among 8 (Sv39x4), 9 (Sv48x4), 10 (Sv57x4). */
   readonly stage2Modes?: readonly number[];
@@ -93,6 +95,7 @@ export function fullOptions(options: MachineOptions): FullOptions {
     svpbmt: false,
     smstateen: false,
     aia: "none",
+    guestFiles: 0,
     vmidBits: 14,
     stage2Modes: [8, 9, 10],
     domains: [],

@@ -51,12 +51,19 @@ function addController(options: FullOptions, harts: readonly SimHart[], bus: Dev
     bus.add({ name: "aplic", base: APLIC_S, size: APLIC_SIZE, widths: [4], device: aplic });
     return { wires: aplic, message: noMessage };
   }
-  const imsic = new HostImsic(options.harts, 0x1000, drive);
-  harts.forEach((hart, index) => (hart.csrs.file = imsic.files[index] ?? null));
-  const message = (hart: number, file: number, identity: number): void =>
-    file === 0 ? imsic.files[hart]?.message(identity) : imsic.guestMessage(hart, file, identity);
+  const imsic = new HostImsic(options.harts, options.guestFiles, drive, (index, file, level) => {
+    const csrs = harts[index]?.csrs;
+    const bit = 1n << BigInt(file);
+    if (csrs) csrs.guestPending = level ? csrs.guestPending | bit : csrs.guestPending & ~bit;
+  });
+  bus.imsic = imsic;
+  harts.forEach((hart, index) => {
+    hart.csrs.file = imsic.files[index] ?? null;
+    hart.csrs.guestFiles = imsic.guestFiles[index] ?? [];
+  });
+  const message = (hart: number, file: number, identity: number): void => imsic.message(hart, file, identity);
   const aplic = new HostAplic({ ...wired, message });
   bus.add({ name: "aplic", base: APLIC_S, size: APLIC_SIZE, widths: [4], device: aplic });
-  bus.add({ name: "imsic", base: IMSIC_S, size: 0x1000 * options.harts, widths: [4], device: imsic });
+  bus.add({ name: "imsic", base: IMSIC_S, size: imsic.stride * options.harts, widths: [4], device: imsic });
   return { wires: aplic, message: (address, data) => imsic.write(address - IMSIC_S, 4, data) };
 }

@@ -62,7 +62,7 @@ describe("host APLIC, direct delivery", () => {
 describe("host APLIC with IMSIC", () => {
   it("sends one message per assertion, and again when asked while the level stands", () => {
     const lines = [false, false];
-    const imsic = new HostImsic(2, 0x1000, (hart, level) => void (lines[hart] = level));
+    const imsic = new HostImsic(2, 0, (hart, level) => void (lines[hart] = level));
     const aplic = new HostAplic({
       sources: 96,
       harts: 2,
@@ -99,7 +99,7 @@ describe("host APLIC with IMSIC", () => {
 
   it("takes messages by MMIO, honours threshold, and has no odd registers", () => {
     const lines = [false];
-    const imsic = new HostImsic(1, 0x1000, (hart, level) => void (lines[hart] = level));
+    const imsic = new HostImsic(1, 0, (hart, level) => void (lines[hart] = level));
     const file = imsic.files[0];
     if (!file) throw new Error("no file");
     file.select = 0x70n;

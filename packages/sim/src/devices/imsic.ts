@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The supervisor-level interrupt files of an IMSIC (one per hart) and their MMIO pages. Guest files exist as pages
-// only: a message to one sets that hart's hgeip bit through `guestMessage`.
+// The supervisor-level interrupt files of an IMSIC: one per hart and any number of guest files, with their MMIO pages.
 import type { InterruptFile } from "../csr-file.ts";
+import { IMSIC_S, imsicStride } from "../host-tree.ts";
 import type { HostDevice, LineSetter } from "./device.ts";
 
 const EIDELIVERY = 0x70n;
@@ -83,19 +83,35 @@ export class ImsicFile implements InterruptFile {
   }
 }
 
+/** Drives a hart's hgeip bit. */
+export type GuestLineSetter = (hart: number, file: number, level: boolean) => void;
+
 export class HostImsic implements HostDevice {
   readonly files: readonly ImsicFile[];
-  readonly #stride: number;
-  readonly #guestMessage: (hart: number, file: number, identity: number) => void;
+  /** By hart, then by number from 1; number 0 is the hart's own again. */
+  readonly guestFiles: readonly (readonly ImsicFile[])[];
+  readonly stride: number;
 
-  constructor(harts: number, stride: number, drive: LineSetter, guestMessage: HostImsic["guestMessage"] = () => {}) {
+  constructor(harts: number, guests: number, drive: LineSetter, driveGuest: GuestLineSetter = () => {}) {
+    this.stride = imsicStride(guests);
     this.files = Array.from({ length: harts }, (_, index) => new ImsicFile(255, (level) => drive(index, level)));
-    this.#stride = stride;
-    this.#guestMessage = guestMessage;
+    this.guestFiles = this.files.map((own, hart) => [
+      own,
+      ...Array.from({ length: guests }, (_, i) => new ImsicFile(255, (level) => driveGuest(hart, i + 1, level))),
+    ]);
   }
 
-  guestMessage(hart: number, file: number, identity: number): void {
-    this.#guestMessage(hart, file, identity);
+  /** A message to file `file` of a hart; 0 is the hart's own. */
+  message(hart: number, file: number, identity: number): void {
+    this.guestFiles[hart]?.[file]?.message(identity);
+  }
+
+  /** Whether a host-physical address lies in the page of a guest file. */
+  isGuestFile(hpa: number): boolean {
+    const offset = hpa - IMSIC_S;
+    if (offset < 0 || offset >= this.stride * this.files.length) return false;
+    const page = (offset % this.stride) >> 12;
+    return page !== 0 && page < (this.guestFiles[0]?.length ?? 0);
   }
 
   read(): number {
@@ -103,11 +119,7 @@ export class HostImsic implements HostDevice {
   }
 
   write(offset: number, _width: number, value: number): void {
-    const hart = Math.floor(offset / this.#stride);
-    const within = offset % this.#stride;
-    const page = within >> 12;
-    if ((within & 0xfff) !== 0 || hart >= this.files.length) return;
-    if (page === 0) this.files[hart]?.message(value);
-    else this.guestMessage(hart, page, value);
+    const within = offset % this.stride;
+    if ((within & 0xfff) === 0) this.message(Math.floor(offset / this.stride), within >> 12, value);
   }
 }

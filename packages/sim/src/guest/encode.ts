@@ -39,6 +39,11 @@ export function csrWriteWord(csr: number, rs1: number): number {
   return ((csr << 20) | (rs1 << 15) | (1 << 12) | 0x73) >>> 0;
 }
 
+/** csrrw register, csr, register. */
+export function csrSwapWord(csr: number, register: number): number {
+  return (csrWriteWord(csr, register) | (register << 7)) >>> 0;
+}
+
 /** fmv.x.d rd, f[register]. */
 export function fpReadWord(register: number, rd: number): number {
   return ((0x71 << 25) | (register << 15) | (rd << 7) | 0x53) >>> 0;

@@ -8,6 +8,7 @@ import type { GuestTrap } from "../trap.ts";
 import {
   compressedWord,
   csrReadWord,
+  csrSwapWord,
   csrWriteWord,
   fpReadWord,
   fpWriteWord,
@@ -72,6 +73,7 @@ export function execute(at: Execution): Outcome {
       return compute(at);
     case "csrRead":
     case "csrWrite":
+    case "csrSwap":
       return csrAccess(at, op);
     case "fpRead":
     case "fpWrite":
@@ -115,8 +117,7 @@ export function currentWord(at: Execution): number {
   const { op } = at.frame;
   if (op.op === "load" || op.op === "store") return instruction(at, op, op.compressed ? 0 : 6).word;
   if (op.op === "wfi") return WFI_WORD;
-  if (op.op === "csrRead") return csrReadWord(op.csr, at.frame.rd);
-  if (op.op === "csrWrite") return csrWriteWord(op.csr, at.frame.rd);
+  if (op.op === "csrRead" || op.op === "csrWrite" || op.op === "csrSwap") return csrWord(op, at.frame.rd);
   if (op.op === "illegal") return op.word;
   if (op.op === "read") return loadWord({ width: 1, signed: false, rd: at.frame.rd }, 6);
   if (op.op === "write") return storeWord(1, at.frame.rd, 6);
@@ -140,10 +141,11 @@ function access(at: Execution, op: Op & { op: "load" | "store" }): Outcome {
     done += count;
   }
   if (op.op === "load") {
-    const value = extend(joined(at, parts), op);
+    const value = memory.isMessagePage(parts[0]?.hpa ?? 0) ? 0n : extend(joined(at, parts), op);
     vcpu.registers.set(frame.rd, value);
     return done(value);
   }
+  if (parts.length === 1 && memory.message(parts[0]?.hpa ?? 0, op.width, op.value)) return DONE;
   let rest = BigInt.asUintN(op.width * 8, op.value);
   for (const { hpa, count } of parts) {
     memory.ram.writeValue(hpa, count, BigInt.asUintN(count * 8, rest));
@@ -200,10 +202,15 @@ function compute({ hart, frame, now }: Execution): Outcome {
   return { kind: "wait" };
 }
 
-function csrAccess(at: Execution, op: Op & { op: "csrRead" | "csrWrite" }): Outcome {
+function csrWord(op: Op & { op: "csrRead" | "csrWrite" | "csrSwap" }, register: number): number {
+  if (op.op === "csrRead") return csrReadWord(op.csr, register);
+  return op.op === "csrWrite" ? csrWriteWord(op.csr, register) : csrSwapWord(op.csr, register);
+}
+
+function csrAccess(at: Execution, op: Op & { op: "csrRead" | "csrWrite" | "csrSwap" }): Outcome {
   const { hart, vcpu, frame } = at;
-  const word = op.op === "csrRead" ? csrReadWord(op.csr, frame.rd) : csrWriteWord(op.csr, frame.rd);
-  if (op.op === "csrWrite") vcpu.registers.set(frame.rd, op.value);
+  const word = csrWord(op, frame.rd);
+  if (op.op !== "csrRead") vcpu.registers.set(frame.rd, op.value);
   const reached = guestCsr(hart.csrs, op.csr);
   if ("cause" in reached) return trap(reached.cause, BigInt(word));
   if (reached.csr <= 3) return floatingAllowed(at) ? done(hart.fp[32] as bigint) : trap(CAUSE.illegal, BigInt(word));
@@ -213,6 +220,7 @@ function csrAccess(at: Execution, op: Op & { op: "csrRead" | "csrWrite" }): Outc
     return DONE;
   }
   const value = readGuestCsr(hart.csrs, reached.csr);
+  if (op.op === "csrSwap") hart.csrs.write(reached.csr, op.value);
   vcpu.registers.set(frame.rd, value);
   return done(value);
 }
@@ -257,7 +265,7 @@ function jump({ memory, hart, vcpu, frame }: Execution, gpa: bigint): Outcome {
 /** Registers that the core may change while it handles this operation. */
 export function changedBy(frame: Frame): readonly number[] {
   if (frame.op.op === "ecall") return [10, 11];
-  if (frame.op.op === "load" || frame.op.op === "csrRead") return [frame.rd];
+  if (frame.op.op === "load" || frame.op.op === "csrRead" || frame.op.op === "csrSwap") return [frame.rd];
   if (frame.op.op === "exit") return Array.from({ length: 32 }, (_, index) => index);
   return [];
 }

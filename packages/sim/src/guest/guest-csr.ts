@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // CSR accesses by guest code in VS-mode: which register an access reaches, or which exception it raises.
 // @spec priv §21 (hypervisor extension), Sstc, Smaia.
-import type { CsrFile } from "../csr-file.ts";
+import { type CsrFile, isFileRegister } from "../csr-file.ts";
 import { CAUSE, CSR, HENVCFG_STCE } from "../csr.ts";
 
 const BANKED = new Map<number, number>([
@@ -32,6 +32,8 @@ export function guestCsr(csrs: CsrFile, csr: number): GuestCsr {
       ? { csr: CSR.vstimecmp }
       : { cause: CAUSE.virtualInstruction };
   }
+  const indirect = csr === CSR.siselect || csr === CSR.sireg || csr === CSR.stopei || csr === CSR.stopi;
+  if (indirect && csrs.exists(csr)) return guestIndirect(csrs, csr);
   if (csr === CSR.scounteren || csr === CSR.senvcfg) return { csr };
   if (csr >= CSR.cycle && csr <= CSR.instret) {
     const bit = BigInt(csr - CSR.cycle);
@@ -40,6 +42,21 @@ export function guestCsr(csrs: CsrFile, csr: number): GuestCsr {
   if (csr === CSR.fcsr || csr === CSR.fflags || csr === CSR.frm) return { csr };
   if (csrs.exists(csr)) return { cause: CAUSE.virtualInstruction };
   return { cause: CAUSE.illegal };
+}
+
+const CSRIND = 1n << 60n;
+const AIA = 1n << 59n;
+const IMSIC = 1n << 58n;
+
+/** @spec aia §2.3, §2.5: what of the AIA a guest reaches by itself. */
+function guestIndirect(csrs: CsrFile, csr: number): GuestCsr {
+  const closed = { cause: CAUSE.virtualInstruction };
+  const needs = csr === CSR.stopei ? IMSIC : csr === CSR.stopi ? AIA : CSRIND;
+  if (csrs.options.smstateen && (csrs.read(CSR.hstateen0) & needs) === 0n) return closed;
+  if (csr === CSR.siselect) return { csr: CSR.vsiselect };
+  if (csr === CSR.stopi) return { csr: CSR.vstopi };
+  if (csr === CSR.stopei) return csrs.guestFile ? { csr: CSR.vstopei } : closed;
+  return csrs.guestFile && isFileRegister(csrs.read(CSR.vsiselect)) ? { csr: CSR.vsireg } : closed;
 }
 
 export function readGuestCsr(csrs: CsrFile, csr: number): bigint {

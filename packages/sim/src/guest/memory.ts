@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Guest memory as one hart reaches it: stage-2 translation with that hart's caches, which never forget by themselves.
 // Using an entry that the tables no longer contain is a violation: some fence is missing.
+import type { DeviceBus } from "../bus.ts";
 import { CSR } from "../csr.ts";
+import { IMSIC_S } from "../host-tree.ts";
 import { Violation } from "../faults.ts";
 import type { Ram } from "../ram.ts";
 import type { SimHart } from "../sim-hart.ts";
@@ -12,8 +14,24 @@ const NEEDED: Readonly<Record<AccessKind, bigint>> = { load: 2n, store: 4n, fetc
 export class GuestMemory {
   readonly ram: Ram;
 
-  constructor(ram: Ram) {
+  readonly #bus: DeviceBus | undefined;
+
+  constructor(ram: Ram, bus?: DeviceBus) {
     this.ram = ram;
+    this.#bus = bus;
+  }
+
+  /** Whether the address lies in the page of a hardware interrupt file, which reads as zero. */
+  isMessagePage(hpa: number): boolean {
+    return this.#bus?.imsic?.isGuestFile(hpa) === true;
+  }
+
+  /** A store to the page of a hardware interrupt file; false if the address is none. */
+  message(hpa: number, width: number, value: bigint): boolean {
+    const imsic = this.#bus?.imsic;
+    if (!imsic?.isGuestFile(hpa)) return false;
+    if (width === 4) imsic.write(hpa - IMSIC_S, width, Number(BigInt.asUintN(32, value)));
+    return true;
   }
 
   /** Host-physical address of a guest-physical byte, or null for a guest-page fault. */

@@ -38,6 +38,7 @@ export type Op =
   | { readonly op: "compute"; readonly ticks: bigint }
   | { readonly op: "csrRead"; readonly csr: number }
   | { readonly op: "csrWrite"; readonly csr: number; readonly value: bigint }
+  | { readonly op: "csrSwap"; readonly csr: number; readonly value: bigint }
   | { readonly op: "fpRead"; readonly register: number }
   | { readonly op: "fpWrite"; readonly register: number; readonly value: bigint }
   | { readonly op: "virtualLoad"; readonly gva: bigint }
@@ -139,6 +140,11 @@ export function* csrTry(csr: number): GuestCode<OpResult> {
 
 export function* csrWrite(csr: number, value: bigint): GuestCode<OpResult> {
   return yield { op: "csrWrite", csr, value: BigInt.asUintN(64, value) };
+}
+
+/** Writes a CSR and answers what it was, in one instruction. */
+export function* csrSwap(csr: number, value: bigint): GuestCode<bigint> {
+  return (yield { op: "csrSwap", csr, value: BigInt.asUintN(64, value) }).value;
 }
 
 export function* fpRead(register: number): GuestCode<bigint> {

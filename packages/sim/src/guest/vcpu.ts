@@ -105,6 +105,7 @@ export class SimVcpu {
     for (const csr of KEPT) kept.set(csr, csrs.read(csr));
     if (csrs.options.sstc && (csrs.read(CSR.henvcfg) & HENVCFG_STCE) !== 0n)
       kept.set(CSR.vstimecmp, csrs.read(CSR.vstimecmp));
+    if (csrs.exists(CSR.vsiselect)) kept.set(CSR.vsiselect, csrs.read(CSR.vsiselect));
     this.shadow = { registers: this.registers.all(), csrs: kept };
   }
 
