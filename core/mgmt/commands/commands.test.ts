@@ -152,6 +152,8 @@ describe("Tab", () => {
       "vcpu",
       "host",
       "vserial",
+      "disk",
+      "net",
       "memory",
       "devtree",
       "sched",
