@@ -162,6 +162,19 @@ describe("hot-plug", () => {
     }
   });
 
+  it("waits for the driver to let go where no one watches the slot, and on bus 0", () => {
+    pci.makeGuest(PLIC, 1);
+    for (const slot of [PLUG, -1]) {
+      const device = pci.device(BLOCK, 1);
+      pci.attach(device, slot);
+      expect(detach(device)).toBe(0);
+      pci.setWord(device + pci.named("STATUS"), 7);
+      expect([detach(device), detach(device), pci.lines()]).toEqual([BUSY, BUSY, [0, 0, 0, 0]]);
+      pci.setWord(device + pci.named("STATUS"), 0);
+      expect(detach(device)).toBe(0);
+    }
+  });
+
   it("takes a card away by force, which the guest learns by its link", () => {
     pci.makeGuest(PLIC, 1);
     const device = pci.device(BLOCK, 1);

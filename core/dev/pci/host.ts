@@ -28,7 +28,7 @@ import {
 import { dropLine, followLine, pciLine } from "./intx";
 import { PCI_CONFIG_BASE, PCI_CONFIG_BUS, PCI_WINDOW_BASE, PCI_WINDOW_SIZE } from "./layout";
 import { pciMessage } from "./message";
-import { isPoweredOff, plugEvent, pressButton } from "./slot";
+import { isPoweredOff, isWatched, plugEvent, pressButton } from "./slot";
 import { buildSpace } from "./space";
 
 /** Any free slot of bus 0. */
@@ -144,14 +144,14 @@ function plugged(port: PciFunction): void {
 }
 
 /**
- * Asks the guest to let a device go that is behind a root port. Ok: it did, or nobody needs to be asked; Busy: not yet,
- * call again.
+ * Asks the guest to let a device go. Ok: it has; Busy: not yet, call again. A guest that watches the device's slot switches
+ * that off; of one that does not, or has no slot there, somebody must unbind the driver.
  */
 export function pciDetach(device: VirtioDevice): i32 {
   const pci = changetype<PciFunction>(device.function);
-  if (!pci.port) return Status.Ok;
   const port = changetype<PciFunction>(pci.port);
-  if (isPoweredOff(port)) return Status.Ok;
+  if (pci.port && isPoweredOff(port)) return Status.Ok;
+  if (!pci.port || !isWatched(port)) return device.status == 0 ? Status.Ok : Status.Busy;
   if (!pci.leaving) {
     pci.leaving = 1;
     pressButton(port);

@@ -51,6 +51,11 @@ export function isPoweredOff(port: PciFunction): bool {
   return (hw.atomicLoad(word(port)) & SLOT_CONTROL_OFF) != 0;
 }
 
+/** Whether the guest wants to hear of events at all. */
+export function isWatched(port: PciFunction): bool {
+  return (hw.atomicLoad(word(port)) & SLOT_CONTROL_INTERRUPT) != 0;
+}
+
 /** Link status follows presence, power and link control. Answers whether it changed. */
 function link(port: PciFunction): bool {
   const state = hw.atomicLoad(word(port));

@@ -19,9 +19,11 @@ import {
   virtioQueueSize,
   virtioSetStatus,
 } from "../virtio/state";
-import { PciFunction } from "./function";
+import { configWord, PciFunction } from "./function";
 import { DEVICE_OFFSET, ISR_OFFSET, NOTIFY_OFFSET, NOTIFY_STRIDE } from "./layout";
 import {
+  PCI_COMMAND,
+  PCI_COMMAND_MASTER,
   VIRTIO_PCI_COMMON_BYTES,
   VIRTIO_PCI_CONFIG_VECTOR,
   VIRTIO_PCI_DEVICE_FEATURE,
@@ -41,15 +43,19 @@ import {
 
 /** A guest access `offset` bytes into BAR 0. Handled, or Retry while a reset waits for what is in flight. */
 export function virtioPciAccess(pci: PciFunction, access: Access, offset: u32): i32 {
+  if (offset < NOTIFY_OFFSET) return structureAccess(pci, access, offset);
+  // Without bus mastering it may not reach memory, so that there is nothing to look for.
+  if (!access.write) access.value = 0;
+  else if (configWord(pci, PCI_COMMAND) & PCI_COMMAND_MASTER)
+    virtioNotify(pci.device, (offset - NOTIFY_OFFSET) / NOTIFY_STRIDE);
+  return Handled;
+}
+
+function structureAccess(pci: PciFunction, access: Access, offset: u32): i32 {
   const device = pci.device;
-  if (offset >= NOTIFY_OFFSET) {
-    if (access.write) virtioNotify(device, (offset - NOTIFY_OFFSET) / NOTIFY_STRIDE);
-    else access.value = 0;
-    return Handled;
-  }
+  const width = access.width;
   if (offset >= DEVICE_OFFSET) return virtioConfigAccess(device, access, offset - DEVICE_OFFSET);
-  const isField =
-    offset < VIRTIO_PCI_COMMON_BYTES && access.width == widthAt(offset) && (offset & (access.width - 1)) == 0;
+  const isField = offset < VIRTIO_PCI_COMMON_BYTES && width == widthAt(offset) && (offset & (width - 1)) == 0;
   if (access.write) return isField ? writeField(pci, offset, <u32>access.value) : Handled;
   access.value = isField ? readField(device, offset) : offset == ISR_OFFSET ? virtioAcknowledge(device, ~0) : 0;
   return Handled;
