@@ -179,7 +179,7 @@ describe("configuration space against a model", () => {
           (model[at]! | (model[at + 1]! << 8) | (model[at + 2]! << 16) | (model[at + 3]! << 24)) >>> 0;
         for (let at = 0; at < 256; at += 4) if (at !== cfg + 16) expect(pci.read(space + at)).toBe(word(at));
       }),
-      { numRuns: 300 },
+      { numRuns: 120 },
     );
   });
 });

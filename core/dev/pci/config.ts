@@ -107,9 +107,9 @@ function writeRegister(pci: PciFunction, access: Access, register: u32): void {
 /** What follows from a changed word. */
 function written(pci: PciFunction, word: u32): void {
   const isPort = changetype<usize>(pci.device) == 0;
+  if (!isPort && word >= PCI_COMMAND && word < PCI_BAR + BARS_BYTES) placeBars(pci);
   if (isPort && word == pci.express + EXPRESS_LINK_CONTROL) followLink(pci);
-  else if (!isPort && word >= PCI_COMMAND && word < PCI_BAR + BARS_BYTES) placeBars(pci);
-  else if (word != pci.msix) return;
+  else if (word != PCI_COMMAND && word != pci.msix) return;
   flushMessages(pci);
   followLine(pci);
 }
