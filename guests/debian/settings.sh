@@ -14,9 +14,19 @@ systemctl enable ssh.socket
 systemctl mask systemd-firstboot.service getty-static.service
 systemctl disable apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer \
   e2scrub_reap.service
+# Without its bus the session manager would fail; with it, the bus starts it when it is asked for.
+mkdir -p /etc/systemd/system/multi-user.target.wants
+ln -s /dev/null /etc/systemd/system/multi-user.target.wants/systemd-logind.service
+# The key of ssh is made when somebody connects.
+rm -f /etc/systemd/system/ssh.socket.wants/sshd-keygen.service
+# What each boot of a guest can do without; `systemctl unmask` brings it back.
+systemctl mask dev-hugepages.mount dev-mqueue.mount run-lock.mount sys-fs-fuse-connections.mount sys-kernel-config.mount \
+  sys-kernel-debug.mount sys-kernel-tracing.mount systemd-journal-flush.service systemd-random-seed.service \
+  systemd-networkd-persistent-storage.service systemd-udev-load-credentials.service
 # What asks for hardware that a guest has not, at each boot.
 mkdir -p /etc/systemd/system-generators
-for name in gpt-auto hibernate-resume ssh tpm2; do
+for name in cryptsetup gpt-auto hibernate-resume rc-local ssh system-update tpm2 veritysetup; do
+  [ -e "/usr/lib/systemd/system-generators/systemd-$name-generator" ] || continue
   ln -s /dev/null "/etc/systemd/system-generators/systemd-$name-generator"
 done
 ln -sf ../run/systemd/resolve/stub-resolv.conf /etc/resolv.conf

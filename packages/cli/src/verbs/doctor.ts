@@ -8,6 +8,7 @@ import {
   CACHE_DIR,
   REPO_ROOT,
   cachedDebianFiles,
+  cachedDebianImage,
   checkTools,
   configuredSources,
   debianRelease,
@@ -49,6 +50,13 @@ async function debianFinding(): Promise<Finding> {
   if (mirror) return { what, verdict: "info", detail: `will be downloaded from ${mirror.uris[0]}` };
   const fix = "run on Debian 12 or 13 with its main archive in /etc/apt/sources.list or sources.list.d";
   return { what, verdict: "bad", detail: "no Debian mirror is configured on this machine", fix };
+}
+
+async function imageFinding(): Promise<Finding> {
+  const what = "Debian disk image";
+  const cached = await cachedDebianImage();
+  if (cached) return { what, verdict: "good", detail: `${cached.id}, ${cached.packages.length} packages (cached)` };
+  return { what, verdict: "info", detail: "not made yet; npm run image -- debian makes it" };
 }
 
 async function diskFinding(): Promise<Finding> {
@@ -99,6 +107,7 @@ export default defineVerb({
       },
       ...(await toolFindings()),
       await debianFinding(),
+      await imageFinding(),
       await diskFinding(),
       await buildFinding(),
     ];

@@ -85,6 +85,9 @@ export const build = defineVerb({
     const row = await rowOf(image);
     if (context.format === "json") return printJson(context, { ...row, fromCache: image.fromCache });
     const size = `${row.packages} packages, ${formatBytes(row.usedBytes)} of ${formatBytes(row.bytes)}`;
-    remark(context, `${image.fromCache ? "in the cache" : "made"}: ${row.disk}\n  ${size}, kernel ${row.kernelVersion}`);
+    remark(
+      context,
+      `${image.fromCache ? "in the cache" : "made"}: ${row.disk}\n  ${size}, kernel ${row.kernelVersion}`,
+    );
   },
 });

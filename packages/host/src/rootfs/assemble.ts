@@ -38,24 +38,35 @@ export async function addScripts(tree: Tree, recipe: Recipe, packages: readonly 
   await tree.write(`${HERE}/dpkg-version`, `${dpkg?.version ?? ""}\n`, 0o644);
 }
 
+export interface KernelFolder {
+  readonly release: string;
+  /** The kernel's own lists of modules. */
+  readonly lists: readonly TarEntry[];
+  /** Modules that each guest loads, unpacked, by name. */
+  readonly light: ReadonlyMap<string, Buffer>;
+}
+
 /** Modules and the kernel's own lists; the list of load order names only what is there. */
 export async function addModules(
   tree: Tree,
   modules: readonly KernelModule[],
-  { release, lists }: { readonly release: string; readonly lists: readonly TarEntry[] },
+  { release, lists, light }: KernelFolder,
 ): Promise<void> {
   const folder = `usr/lib/modules/${release}`;
-  for (const one of modules) await tree.write(`${folder}/${one.path}`, one.packed, 0o644);
+  for (const one of modules) {
+    const unpacked = light.get(one.name);
+    const name = unpacked === undefined ? one.path : one.path.replace(/\.xz$/, "");
+    await tree.write(`${folder}/${name}`, unpacked ?? one.packed, 0o644);
+  }
   const kept = new Set(modules.map((one) => one.path.replace(/\.xz$/, "")));
   for (const list of lists) {
     const name = path.basename(list.name);
-    const text = list.data.toString();
-    const lines = text.split("\n").filter((line) => kept.has(line));
-    await tree.write(`${folder}/${name}`, name === "modules.order" ? `${lines.join("\n")}\n` : list.data, 0o644);
+    const lines = list.data.toString().split("\n");
+    const text = lines.filter((line) => kept.has(line)).join("\n");
+    await tree.write(`${folder}/${name}`, name === "modules.order" ? `${text}\n` : list.data, 0o644);
   }
 }
 
 /** The lists among a kernel package's entries: modules.builtin, modules.order and the like. */
 export const moduleLists = (entries: readonly TarEntry[]): TarEntry[] =>
   entries.filter((entry) => entry.kind === "file" && /\/modules\/[^/]+\/modules\.[^/]+$/.test(entry.name));
-

@@ -12,7 +12,7 @@ import { findProgram, run } from "../run.ts";
 import { addModules, addScripts, addSettings, moduleLists } from "./assemble.ts";
 import { makeFilesystem } from "./filesystem.ts";
 import { imageSources } from "./image-sources.ts";
-import { chooseModules, loadOrder, modulesOf, releaseOf } from "./modules.ts";
+import { type LoadOrder, chooseModules, loadOrder, modulesOf, releaseOf, stripModules } from "./modules.ts";
 import type { Downloads, SolvedPackage } from "./packages.ts";
 import { rootRamdisk } from "./ramdisk.ts";
 import { type Recipe, recipeText } from "./recipe.ts";
@@ -62,13 +62,20 @@ async function kernelParts(options: BuildOptions, tree: Tree): Promise<Pick<Imag
     const image = entries.find((entry) => /^boot\/vmlinu[xz]-/.test(entry.name));
     const busybox = (await entriesOf(busyboxDeb, "--fsys-tarfile")).find((entry) => /bin\/busybox$/.test(entry.name));
     if (!image || image.data.toString("latin1", 0x38, 0x3c) !== "RSC\x05" || !busybox) {
-      throw new StepError({ step: UNPACK, why: "the kernel's or busybox's package has not the file that it had so far" });
+      throw new StepError({
+        step: UNPACK,
+        why: "the kernel's or busybox's package has not the file that it had so far",
+      });
     }
     const modules = modulesOf(entries);
     const chosen = await chooseModules(modules, recipe.modules);
-    await addModules(tree, chosen, { release: releaseOf(entries), lists: moduleLists(entries) });
-    const loaded = await loadOrder(modules, recipe.ramdisk.load);
-    const carried = await loadOrder(modules, recipe.ramdisk.carry);
+    const strip = async (names: readonly string[]): Promise<LoadOrder> => {
+      const { order, files } = await loadOrder(modules, names);
+      return { order, files: await stripModules(files, path.join(work, "modules")) };
+    };
+    const light = (await strip([...recipe.always, ...recipe.ramdisk.load])).files;
+    await addModules(tree, chosen, { light, release: releaseOf(entries), lists: moduleLists(entries) });
+    const [loaded, carried] = [await strip(recipe.ramdisk.load), await strip(recipe.ramdisk.carry)];
     const init = recipeText(recipe, "init.sh");
     const archive = rootRamdisk({ busybox: busybox.data, init, loaded, carried });
     const [kernel, ramdisk] = [path.join(work, "kernel"), path.join(work, "ramdisk.cpio")];

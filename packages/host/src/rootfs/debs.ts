@@ -27,6 +27,7 @@ export async function keepDebs(files: readonly string[], cacheDir: string): Prom
     const partial = path.join(cacheDir, `${name}.${process.pid}.partial`);
     await copyFile(file, partial);
     await rename(partial, path.join(cacheDir, name));
-    for (const old of known) if (packageOf(old) === packageOf(name)) await rm(path.join(cacheDir, old), { force: true });
+    for (const old of known)
+      if (packageOf(old) === packageOf(name)) await rm(path.join(cacheDir, old), { force: true });
   }
 }

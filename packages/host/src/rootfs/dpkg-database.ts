@@ -95,7 +95,9 @@ export function recordsOf(control: readonly TarEntry[], data: readonly TarEntry[
 }
 
 /** dpkg's files for all packages, by path below its folder. */
-export function databaseFiles(packages: readonly UnpackedPackage[]): Map<string, { data: Buffer | string; mode: number }> {
+export function databaseFiles(
+  packages: readonly UnpackedPackage[],
+): Map<string, { data: Buffer | string; mode: number }> {
   const files = new Map<string, { data: Buffer | string; mode: number }>();
   const plain = (name: string, data: string) => files.set(name, { data, mode: 0o644 });
   plain("status", packages.map((one) => one.status).join("\n"));

@@ -29,9 +29,12 @@ describe("rootBootargs", () => {
     expect(Buffer.from(word?.split(":")[1] ?? "", "base64").toString()).toBe(password);
   });
 
-  it.each([{ name: "two words" }, { name: "" }, { name: "-a" }, { name: "x".repeat(64) }])("refuses the name $name", (bad) => {
-    expect(() => rootBootargs(bad)).toThrow("no host name");
-  });
+  it.each([{ name: "two words" }, { name: "" }, { name: "-a" }, { name: "x".repeat(64) }])(
+    "refuses the name $name",
+    (bad) => {
+      expect(() => rootBootargs(bad)).toThrow("no host name");
+    },
+  );
 
   it("refuses what the kernel would cut off", () => {
     expect(() => rootBootargs({ name: "a", authorizedKey: "k".repeat(800) })).toThrow("the kernel takes 1023");

@@ -30,11 +30,16 @@ export interface RootBootargs {
   /** Where the guest keeps its writes: on its disk (which may be copy-on-write), or in its memory. */
   readonly writes?: "disk" | "memory";
   readonly console?: "ttyS0" | "hvc0";
+  /** Size of the terminal behind the console; 24 by 80 when absent. */
+  readonly terminal?: { readonly rows: number; readonly columns: number };
   readonly more?: readonly string[];
 }
 
 /** The kernel's limit on riscv64, with its terminating zero. */
 const MAX_LENGTH = 1024;
+
+/** Debian's security modules without BPF's: with it systemd prepares a program that takes a guest 1.7 G instructions. */
+const LSM = "lsm=landlock,lockdown,yama,integrity,apparmor";
 
 /** A stable machine id of a guest's name (machine-id(5): 32 hex digits, not all zero). */
 export function machineIdOf(name: string): string {
@@ -42,7 +47,8 @@ export function machineIdOf(name: string): string {
 }
 
 function maskOf(prefix: number): string {
-  if (!Number.isInteger(prefix) || prefix < 1 || prefix > 32) throw new RangeError(`a prefix is 1 to 32, not ${prefix}`);
+  if (!Number.isInteger(prefix) || prefix < 1 || prefix > 32)
+    throw new RangeError(`a prefix is 1 to 32, not ${prefix}`);
   const bits = (0xffffffff << (32 - prefix)) >>> 0;
   return [24, 16, 8, 0].map((shift) => (bits >>> shift) & 255).join(".");
 }
@@ -59,9 +65,12 @@ function credential(name: string, value: string): string {
 
 export function rootBootargs(options: RootBootargs): string {
   const { name, root = "/dev/vda", console: line = "ttyS0", log = "quiet", more = [] } = options;
+  const { rows, columns } = options.terminal ?? { rows: 24, columns: 80 };
   if (!/^[a-z0-9]([a-z0-9-]{0,62})$/i.test(name)) throw new RangeError(`${JSON.stringify(name)} is no host name`);
   const words = [`console=${line}`, `root=${root}`, "rootwait", "rw"];
   if (log === "quiet") words.push("quiet", "systemd.show_status=no");
+  // Said here so that systemd does not ask the terminal and wait for its answer.
+  words.push(`systemd.tty.rows.${line}=${rows}`, `systemd.tty.columns.${line}=${columns}`, LSM);
   if (options.writes === "memory") words.push("typeone.overlay");
   words.push(`systemd.hostname=${name}`, `systemd.machine_id=${machineIdOf(name)}`);
   if (options.address) words.push(addressWord(options.address));

@@ -23,7 +23,11 @@ describe("imageSources", () => {
   it("turns this machine's archives into the guest's release", () => {
     const text = imageSources(
       [
-        { uris: ["cdrom:x", "http://m.example/debian"], suites: ["bookworm", "bookworm-updates"], components: ["main"] },
+        {
+          uris: ["cdrom:x", "http://m.example/debian"],
+          suites: ["bookworm", "bookworm-updates"],
+          components: ["main"],
+        },
         { uris: ["http://s.example/security"], suites: ["bookworm-security"], components: ["main"] },
         { uris: ["http://third.example"], suites: ["bookworm"], components: ["tools"] },
       ],

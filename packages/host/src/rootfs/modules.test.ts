@@ -5,7 +5,12 @@ import { chooseModules, loadOrder, modulesOf, needsOf, releaseOf } from "./modul
 import type { TarEntry } from "./tar.ts";
 
 async function entry(name: string, modinfo: string): Promise<TarEntry> {
-  const packed = await runForBytes({ step: "test", program: "xz", args: ["-c", "--check=crc32"], input: `\0${modinfo}\0` });
+  const packed = await runForBytes({
+    step: "test",
+    program: "xz",
+    args: ["-c", "--check=crc32"],
+    input: `\0${modinfo}\0`,
+  });
   const path = `usr/lib/modules/6.1-riscv64/kernel/${name}.ko.xz`;
   return { kind: "file", name: path, mode: 0o644, uid: 0, gid: 0, target: "", data: packed };
 }
@@ -46,7 +51,9 @@ describe("chooseModules", () => {
   });
 
   it("knows a module by its name with underscores", async () => {
-    expect((await chooseModules(await kernel(), ["drivers/virtio-rng"])).map(({ name }) => name)).toEqual(["virtio_rng"]);
+    expect((await chooseModules(await kernel(), ["drivers/virtio-rng"])).map(({ name }) => name)).toEqual([
+      "virtio_rng",
+    ]);
   });
 });
 

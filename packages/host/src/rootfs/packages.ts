@@ -22,7 +22,13 @@ export function parseSimulation(printed: string): SolvedPackage[] {
   return found;
 }
 
-const words = (names: readonly string[]): string[] => ["install", "-y", "--no-install-recommends", "?essential", ...names];
+const words = (names: readonly string[]): string[] => [
+  "install",
+  "-y",
+  "--no-install-recommends",
+  "?essential",
+  ...names,
+];
 
 /** Solves for `names` and all essential packages, as if nothing were installed. */
 export async function solvePackages(root: AptRoot, names: readonly string[]): Promise<SolvedPackage[]> {
@@ -43,7 +49,11 @@ export interface Downloads {
 /** Downloads `solved` (found for `names`), and `others` without what they depend on; answers .deb files. */
 export async function downloadPackages(
   root: AptRoot,
-  { names, solved, others }: Record<"solved" | "others", readonly SolvedPackage[]> & { readonly names: readonly string[] },
+  {
+    names,
+    solved,
+    others,
+  }: Record<"solved" | "others", readonly SolvedPackage[]> & { readonly names: readonly string[] },
   step: Step,
 ): Promise<Downloads> {
   const title = "download Debian's packages";

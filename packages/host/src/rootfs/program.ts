@@ -18,7 +18,10 @@ export async function runForBytes({ step, program, args, input }: ByteCall): Pro
   const found = await findProgram(program);
   if (!found) throw new StepError({ step, why: `${program} is not on this machine`, fix: "run: npm run doctor" });
   return new Promise((resolve, reject) => {
-    const child = spawn(found, [...args], { stdio: ["pipe", "pipe", "pipe"], env: { ...process.env, LC_ALL: "C.UTF-8" } });
+    const child = spawn(found, [...args], {
+      stdio: ["pipe", "pipe", "pipe"],
+      env: { ...process.env, LC_ALL: "C.UTF-8" },
+    });
     const chunks: Buffer[] = [];
     let messages = "";
     child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));

@@ -13,9 +13,10 @@ export interface RamdiskParts {
 }
 
 /** What init.sh runs, and what somebody needs whose root file system is missing. */
-const APPLETS = (
-  "blkid cat cttyhack dmesg findfs grep insmod ls lsmod mkdir mount poweroff reboot setsid sh switch_root umount usleep"
-).split(" ");
+const APPLETS =
+  "blkid cat cttyhack dmesg findfs grep insmod ls lsmod mkdir mount poweroff reboot setsid sh switch_root umount usleep".split(
+    " ",
+  );
 
 const FOLDERS = ["bin", "dev", "proc", "sys", "modules", "target", "lower", "upper"];
 
@@ -26,9 +27,7 @@ export function rootRamdisk({ busybox, init, loaded, carried }: RamdiskParts): B
     ...FOLDERS.map((name): CpioEntry => ({ kind: "directory", name })),
     { kind: "device", name: "dev/console", major: 5, minor: 1 },
     { kind: "file", name: "bin/busybox", data: busybox, mode: 0o755 },
-    ...APPLETS.map(
-      (name): CpioEntry => ({ kind: "symlink", name: `bin/${name}`, target: "busybox" }),
-    ),
+    ...APPLETS.map((name): CpioEntry => ({ kind: "symlink", name: `bin/${name}`, target: "busybox" })),
     { kind: "file", name: "modules/order", data: loaded.order.map((name) => `${name}\n`).join("") },
     ...modules,
     { kind: "file", name: "init", data: init, mode: 0o755 },

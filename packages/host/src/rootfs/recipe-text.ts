@@ -12,6 +12,7 @@ const Schema = z.strictObject({
   tools: names,
   exclude: z.array(z.string()),
   modules: z.array(z.string()),
+  always: z.array(z.string()),
   ramdisk: z.strictObject({ load: z.array(z.string()), carry: z.array(z.string()) }),
 });
 

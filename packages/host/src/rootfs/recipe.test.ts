@@ -37,7 +37,8 @@ describe("the recipe", () => {
 
 describe("parseRecipe", () => {
   it("refuses a word that it does not know and a package name that is an option", () => {
-    const good = "label: a\nsizeMiB: 512\npackages: [apt]\ntools: []\nexclude: []\nmodules: []\nramdisk: {load: [], carry: []}\n";
+    const good =
+      "label: a\nsizeMiB: 512\npackages: [apt]\ntools: []\nexclude: []\nmodules: []\nalways: []\nramdisk: {load: [], carry: []}\n";
     expect(parseRecipe(good).sizeMiB).toBe(512);
     expect(() => parseRecipe(`${good}more: 1\n`)).toThrow("more");
     expect(() => parseRecipe(good.replace("[apt]", '["--force"]'))).toThrow("is not a package name");

@@ -24,9 +24,20 @@ function field(value: Buffer | string): Buffer {
 }
 
 /** The two files of an Ed25519 key (OpenSSH's PROTOCOL.key), from its 32-byte halves. */
-export function formatKey(seed: Buffer, point: Buffer, check: Buffer): { readonly secret: string; readonly line: string } {
+export function formatKey(
+  seed: Buffer,
+  point: Buffer,
+  check: Buffer,
+): { readonly secret: string; readonly line: string } {
   const blob = Buffer.concat([field(TYPE), field(point)]);
-  const body = Buffer.concat([check, check, field(TYPE), field(point), field(Buffer.concat([seed, point])), field(COMMENT)]);
+  const body = Buffer.concat([
+    check,
+    check,
+    field(TYPE),
+    field(point),
+    field(Buffer.concat([seed, point])),
+    field(COMMENT),
+  ]);
   const padding = Buffer.from(Array.from({ length: (8 - (body.length % 8)) % 8 }, (_, index) => index + 1));
   const one = Buffer.from([0, 0, 0, 1]);
   const whole = Buffer.concat([

@@ -35,12 +35,15 @@ describe("the store of images", () => {
     expect((await stat(path.join(dir, two.files.disk.name))).mode & 0o222).toBe(0);
   });
 
-  it.each(["kernel", "ramdisk", "disk"] as const)("does not answer an image whose %s somebody wrote to", async (name) => {
-    const file = path.join(dir, (await store("one")).files[name].name);
-    await rm(file);
-    await writeFile(file, `${name} of on!`);
-    expect(await readManifest(dir, "base")).toBeUndefined();
-  });
+  it.each(["kernel", "ramdisk", "disk"] as const)(
+    "does not answer an image whose %s somebody wrote to",
+    async (name) => {
+      const file = path.join(dir, (await store("one")).files[name].name);
+      await rm(file);
+      await writeFile(file, `${name} of on!`);
+      expect(await readManifest(dir, "base")).toBeUndefined();
+    },
+  );
 
   it("removes the folders of builds that died, and no others", async () => {
     await writeFile(path.join(dir, "work-notes"), "");

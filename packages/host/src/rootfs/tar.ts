@@ -47,7 +47,7 @@ export function plainName(name: string): string {
 export function* readTar(archive: Buffer): Generator<TarEntry> {
   let longName: string | undefined;
   let longTarget: string | undefined;
-  for (let at = 0; at + BLOCK <= archive.length; ) {
+  for (let at = 0; at + BLOCK <= archive.length;) {
     const header = archive.subarray(at, at + BLOCK);
     if (header.every((byte) => byte === 0)) return;
     const size = numberOf(header.subarray(124, 136));
