@@ -2,7 +2,17 @@
 // The steps of boot that are about the host: console, device tree, pools, this hart's place in the scheduler.
 // core/main.ts has their order. Boot context.
 import { addTables, hostIrqInitHart } from "../arch/seam";
-import { fdtCheck, fdtChild, fdtCompatible, fdtFind, fdtSibling, fdtU32, fdtU64 } from "../fdt/read";
+import {
+  fdtCheck,
+  fdtChild,
+  fdtCompatible,
+  fdtFind,
+  fdtLength,
+  fdtProperty,
+  fdtSibling,
+  fdtU32,
+  fdtU64,
+} from "../fdt/read";
 import { creationInit } from "../guest/create";
 import { devicesArena } from "../guest/devices/arena";
 import { leaveInit } from "../guest/devices/leave";
@@ -11,6 +21,7 @@ import { treeInit } from "../guest/tree";
 import * as hw from "../hw";
 import { lifecycleInit } from "../guest/advance";
 import { print, printDec, printHex, printInit, printText } from "../lib/print";
+import { randomInit } from "../lib/random";
 import { Status } from "../lib/status";
 import { allocate, arenaGrow, arenaReserve } from "../mem/arena";
 import { BLOCK, BLOCK_SHIFT, ramTakeBehind } from "../mem/ram";
@@ -104,7 +115,17 @@ export function makePools(tree: usize): bool {
   if (!arenaGrow(needs + devicesArena(tree))) return false;
   treeInit();
   creationInit();
+  seedRandom(tree);
   return addTables(guests * GUEST_TABLES) == Status.Ok;
+}
+
+/** The seed that firmware left for us starts the generator, and nobody reads it again. */
+function seedRandom(tree: usize): void {
+  const chosen = fdtFind(tree, "/chosen");
+  const seed = chosen ? fdtProperty(tree, chosen, "rng-seed") : 0;
+  const length = seed ? fdtLength(seed) : 0;
+  randomInit(seed, length);
+  memory.fill(seed, 0, length);
 }
 
 function guestNodes(tree: usize): u32 {

@@ -54,8 +54,8 @@ export function consoleUnfollow(console: Console): void {
 export function consoleWrite(console: Console, answer: WireWriteAnswer, ptr: usize, length: u32): void {
   acquire(console.lock);
   const known = console.inputAt - answer.position;
-  const fits = known < length ? min(length - known, ringFree(console.rx)) : 0;
-  for (let i: u32 = 0; i < fits; i++) ringPut(console.rx, load<u8>(ptr + known + i));
+  const fits = known < length ? min(length - known, ringFree(console.input)) : 0;
+  for (let i: u32 = 0; i < fits; i++) ringPut(console.input, load<u8>(ptr + known + i));
   console.inputAt += fits;
   console.in += fits;
   if (fits != 0) {
@@ -63,6 +63,6 @@ export function consoleWrite(console: Console, answer: WireWriteAnswer, ptr: usi
     if (console.tell != 0) call_indirect<void>(console.tell, console.owner, CONSOLE_RECEIVED);
   }
   answer.position = console.inputAt;
-  answer.room = ringFree(console.rx);
+  answer.room = ringFree(console.input);
   release(console.lock);
 }

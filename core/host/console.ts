@@ -54,6 +54,10 @@ export class Console {
   followUntil: u64 = 0;
   tx: Ring = changetype<Ring>(0);
   rx: Ring = changetype<Ring>(0);
+  /** Where bytes for the guest go: rx, or the ring of its VirtIO console while that is what it sent on last. */
+  input: Ring = changetype<Ring>(0);
+  /** The guest's VirtIO console (dev/virtio/console-model.ts), 0 without. */
+  virtio: usize = 0;
   scroll: Ring = changetype<Ring>(0);
   /** The line that is being collected for the host's screen. */
   line: Line = changetype<Line>(0);
@@ -152,6 +156,7 @@ export function attachConsole(console: Console, name: usize, lock: Lock, owner: 
   console.owner = owner;
   console.tx.read = console.tx.written;
   console.rx.read = console.rx.written;
+  console.input = console.rx;
   console.scroll.read = console.scroll.written;
   console.line.length = 0;
   const at = console.scroll.written;
@@ -220,7 +225,7 @@ export function consoleGuestOutput(console: Console): void {
 /** A byte from the person to the guest; its owner's lock is held. */
 export function consoleGuestInput(console: Console, byte: u32): void {
   traceConsole(console.number, 1, 1);
-  if (ringPut(console.rx, byte) != 0) console.in += 1;
+  if (ringPut(console.input, byte) != 0) console.in += 1;
   else console.refused += 1;
   if (console.tell != 0) call_indirect<void>(console.tell, console.owner, CONSOLE_RECEIVED);
 }

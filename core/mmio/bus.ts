@@ -133,6 +133,7 @@ function uartAccess(guest: Guest, region: Region, access: Access): i32 {
   const uart = changetype<Ns16550>(region.device);
   const answer = ns16550Access(uart, access);
   if (ringCount(uart.tx) != 0) {
+    guest.console.input = uart.rx;
     consoleGuestOutput(guest.console);
     ns16550Drained(uart);
   }

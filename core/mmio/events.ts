@@ -4,6 +4,7 @@
 import { now, setLine } from "../arch/seam";
 import { GoldfishRtc, RTC_ALARM_OFF, rtcExpire, rtcReset } from "../dev/goldfish-rtc";
 import { Device } from "../dev/device";
+import { consoleMoved } from "../dev/virtio/console-model";
 import { Ns16550, ns16550Drained, ns16550Receive, ns16550Reset } from "../dev/ns16550";
 import { Guest } from "../guest/guest";
 import { nanoseconds, ticksAt } from "../host/clock";
@@ -25,6 +26,7 @@ export function moveLine(guest: Guest, region: Region): void {
 export function consoleEvent(owner: usize, what: u32): void {
   const guest = changetype<Guest>(owner);
   const uart = changetype<Ns16550>(guest.uart);
+  if (guest.console.virtio != 0) consoleMoved(guest.console.virtio, what);
   if (guest.uart == 0) return;
   if (what == CONSOLE_RECEIVED) ns16550Receive(uart);
   else ns16550Drained(uart);

@@ -19,6 +19,7 @@ import {
 import { APLIC_BASE, APLIC_SIZE, IMSIC_BASE, IMSIC_STRIDE, PLIC_BASE, PLIC_SIZE } from "../../guest/board";
 import { INTERRUPTS_AIA } from "../../guest/description";
 import { Guest } from "../../guest/guest";
+import { randomFill, randomStir } from "../../lib/random";
 import { CSR_CYCLE, CSR_INSTRET, CSR_TIME, IRQ_S_EXT } from "./csr";
 import { hostSatpMode, timebaseFrequency } from "./host";
 import { fileWords } from "./irq/files";
@@ -30,7 +31,6 @@ export const MSI_PHANDLE: u32 = 65;
 const SEED_BYTES: u32 = 64;
 // @lock none: boot, then the lifecycle worker alone.
 const seed: usize = memory.data(64, 8);
-let state: u64 = 0x9e37_79b9_7f4a_7c15;
 
 export function writeCpus(out: FdtWriter, guest: Guest): void {
   fdtBeginNode(out, "cpus");
@@ -115,14 +115,9 @@ function putOutputs(out: FdtWriter, guest: Guest): void {
   fdtEndNode(out);
 }
 
-/** The host's counters at this moment through a mixer (splitmix64): unpredictable enough to start a kernel's pool. */
+/** What starts a kernel's pool: random bytes, with this moment's counters stirred in. */
 export function writeRandomSeed(out: FdtWriter): void {
-  for (let i: u32 = 0; i < SEED_BYTES; i += 8) {
-    state +=
-      0x9e37_79b9_7f4a_7c15 ^ hw.csrRead(CSR_TIME) ^ (hw.csrRead(CSR_CYCLE) << 20) ^ (hw.csrRead(CSR_INSTRET) << 40);
-    let z = (state ^ (state >> 30)) * 0xbf58_476d_1ce4_e5b9;
-    z = (z ^ (z >> 27)) * 0x94d0_49bb_1331_11eb;
-    store<u64>(seed + i, z ^ (z >> 31));
-  }
+  randomStir(hw.csrRead(CSR_TIME) ^ (hw.csrRead(CSR_CYCLE) << 20) ^ (hw.csrRead(CSR_INSTRET) << 40));
+  randomFill(seed, SEED_BYTES);
   fdtPutBytes(out, "rng-seed", seed, SEED_BYTES);
 }

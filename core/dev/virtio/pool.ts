@@ -8,6 +8,8 @@ import { NO_VECTOR, queueAt, VirtioDevice, Virtqueue } from "./device";
 
 /** Queues that one device may have. */
 export const MAX_QUEUES: u32 = 16;
+/** Features that queue.ts has for every type: VIRTIO_F_VERSION_1, VIRTIO_F_EVENT_IDX, VIRTIO_F_INDIRECT_DESC. */
+export const RING_FEATURES: u64 = 0x1_3000_0000;
 /** Entries of a queue unless its type says otherwise. */
 export const QUEUE_ENTRIES: u32 = 256;
 

@@ -3,9 +3,9 @@
 // deferred.ts in trap and worker context; locks as each says. A type that does not care has no line in a switch.
 import { Access, Handled } from "../../mmio/access";
 import { VIRTIO_ID_CONSOLE } from "../spec";
-import { balloonConfig, balloonDriverOk, balloonNotify, balloonReset } from "./balloon";
+import { balloonConfig, balloonNotify, balloonReset } from "./balloon";
 import { blockConfig, blockContinue, blockDriverOk, blockNotify, blockReset } from "./block";
-import { consoleConfig, consoleDriverOk, consoleNotify, consoleReset } from "./console";
+import { consoleConfig, consoleNotify, consoleReset } from "./console";
 import { VirtioDevice, Virtqueue } from "./device";
 import { netConfig, netContinue, netDriverOk, netNotify, netReset } from "./net";
 import { rngNotify } from "./rng";
@@ -63,10 +63,6 @@ export function typeDriverOk(device: VirtioDevice): void {
       return blockDriverOk(device);
     case VIRTIO_ID_NET:
       return netDriverOk(device);
-    case VIRTIO_ID_CONSOLE:
-      return consoleDriverOk(device);
-    case VIRTIO_ID_BALLOON:
-      return balloonDriverOk(device);
     default:
       return;
   }

@@ -5,12 +5,15 @@ import { GuestDevice, deviceAt, devicesBytes } from "../../guest/devices/table";
 import { Guest } from "../../guest/guest";
 import { RamRange, ramRange } from "../../guest/memory";
 import { REQUEST_DEVICE, Vcpu } from "../../guest/vcpu";
-import { attachConsole, makeConsole } from "../../host/console";
+import { attachConsole, Console, makeConsole, onConsole } from "../../host/console";
+import { setClock } from "../../host/clock";
 import { newHart } from "../../host/harts";
 import { outputInit, setOutputFocus } from "../../host/output";
 import { Lock, lockInit, RANK_GUEST } from "../../lib/lock";
 import { allocate, arenaInit } from "../../mem/arena";
 import { schedInit } from "../../sched/sched";
+import { consoleEvent } from "../../mmio/events";
+import { Balloon } from "./balloon";
 import { Chain, chainsInit, hartChain, Segment, writableSegments } from "./chain";
 import { queueAt, VirtioDevice, Virtqueue } from "./device";
 import { takeVirtioDevice } from "./pool";
@@ -26,6 +29,11 @@ export {
   hartPart,
   writableSegments,
 } from "./chain";
+export { balloonAsk, balloonCreate, balloonDestroy, balloonStat, balloonTarget } from "./balloon";
+export { consoleCreate, consoleDestroy } from "./console-model";
+export { rngCreate, rngDestroy } from "./rng";
+export { consoleGuestInput, consoleGuestOutput } from "../../host/console";
+export { timersExpire, timersNext } from "../../host/timers";
 export { deferQueue, virtioContinue } from "./deferred";
 export { queueAt } from "./device";
 export { onPciInterrupt, virtioAcknowledge, virtioBroken, virtioConfigInterrupt } from "./interrupt";
@@ -47,6 +55,22 @@ export const READABLE: u32 = offsetof<Chain>("readable");
 export const WRITABLE: u32 = offsetof<Chain>("writable");
 export const READ_BYTES: u32 = offsetof<Chain>("readBytes");
 export const WRITE_BYTES: u32 = offsetof<Chain>("writeBytes");
+export const MODEL: u32 = offsetof<VirtioDevice>("model");
+export const STATUS_FIELD: u32 = offsetof<VirtioDevice>("status");
+export const QUIET: u32 = offsetof<VirtioDevice>("quiet");
+export const LEVEL: u32 = offsetof<VirtioDevice>("level");
+export const FUNCTION: u32 = offsetof<VirtioDevice>("function");
+export const TRANSPORT: u32 = offsetof<VirtioDevice>("transport");
+export const QUEUE_VECTOR: u32 = offsetof<Virtqueue>("vector");
+export const INFLATED: u32 = offsetof<Balloon>("inflated");
+export const REFUSED: u32 = offsetof<Balloon>("refused");
+export const CONSOLE: u32 = offsetof<Guest>("console");
+export const GUEST_LOCK: u32 = offsetof<Guest>("lock");
+export const CONSOLE_TX: u32 = offsetof<Console>("tx");
+export const CONSOLE_RX: u32 = offsetof<Console>("rx");
+export const CONSOLE_SCROLL: u32 = offsetof<Console>("scroll");
+export const CONSOLE_INPUT: u32 = offsetof<Console>("input");
+export const CONSOLE_VIRTIO: u32 = offsetof<Console>("virtio");
 export const ISR: u32 = offsetof<VirtioDevice>("isr");
 export const OFFERED: u32 = offsetof<VirtioDevice>("offered");
 export const BROKEN: u32 = offsetof<VirtioDevice>("broken");
@@ -68,6 +92,7 @@ export function testSetup(from: usize, to: usize): usize {
   arenaInit(from, to);
   const hart = newHart(100);
   schedInit(1);
+  setClock(10_000_000);
   outputInit();
   setOutputFocus(2); // Another guest is shown: output goes to the scroll-back without a host UART.
   chainsInit();
@@ -100,6 +125,7 @@ export function testGuest(): usize {
   guest.name = allocate(8);
   guest.console = makeConsole(1);
   attachConsole(guest.console, guest.name, lock, changetype<usize>(guest));
+  onConsole(guest.console, changetype<u32>(consoleEvent.index));
   return changetype<usize>(guest);
 }
 

@@ -6,10 +6,13 @@ import { Disk, diskRelease } from "../../backend/block/disk";
 import { Port } from "../../backend/net/port";
 import { portDestroy } from "../../backend/net/switch";
 import { ANY_SLOT, pciAttach, PLUG_SLOT } from "../../dev/pci/host";
+import { balloonCreate, balloonDestroy } from "../../dev/virtio/balloon";
 import { blockCreate, blockDestroy, blockLimit } from "../../dev/virtio/block-create";
+import { consoleCreate, consoleDestroy } from "../../dev/virtio/console-model";
 import { VirtioDevice } from "../../dev/virtio/device";
 import { netCreate, netDestroy } from "../../dev/virtio/net";
 import { giveVirtioDevice, takeVirtioDevice } from "../../dev/virtio/pool";
+import { rngCreate, rngDestroy } from "../../dev/virtio/rng";
 import { virtioWake } from "../../dev/virtio/state";
 import { VIRTIO_ID_CONSOLE } from "../../dev/spec";
 import { VIRTIO_ID_BALLOON, VIRTIO_ID_BLOCK, VIRTIO_ID_NET, VIRTIO_ID_RNG } from "../../dev/virtio/spec";
@@ -69,8 +72,13 @@ function createModel(guest: Guest, at: GuestDevice, fdt: usize, node: usize): i3
       return createBlock(device, changetype<Disk>(at.backend), fdt, node);
     case DEVICE_NET:
       return netCreate(device, changetype<Port>(at.backend), pairsOf(fdt, node));
+    case DEVICE_CONSOLE:
+      if (guest.console.virtio != 0) return refuse(Status.Busy, "it has a VirtIO console already");
+      return consoleCreate(device, portsOf(fdt, node));
+    case DEVICE_RNG:
+      return rngCreate(device);
     default:
-      return refuse(Status.Unsupported, "devices of that kind cannot be made yet");
+      return balloonCreate(device);
   }
 }
 
@@ -80,8 +88,12 @@ function destroyModel(device: VirtioDevice, kind: u32): void {
       return blockDestroy(device);
     case DEVICE_NET:
       return netDestroy(device);
+    case DEVICE_CONSOLE:
+      return consoleDestroy(device);
+    case DEVICE_RNG:
+      return rngDestroy(device);
     default:
-      return;
+      return balloonDestroy(device);
   }
 }
 

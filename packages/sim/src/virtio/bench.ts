@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A guest's VirtIO devices alone in Node: the unit module of core/dev/virtio/virtio.testing.ts (or one that exports the
 // same), a guest whose RAM lies in scattered pieces of host memory, and hooks that see every copy. For unit tests.
-import { loadUnit, type UnitModule } from "../unit.ts";
+import { type Imports, loadUnit, type UnitModule } from "../unit.ts";
 
 export const RAM_BASE = 0x8000_0000n;
 /** Guest RAM: pieces of this size, which do not follow each other in host memory. */
@@ -33,9 +33,10 @@ export class VirtioBench {
     this.unit = unit;
   }
 
-  static async load(entry = "core/dev/virtio/virtio.testing.ts"): Promise<VirtioBench> {
+  /** `more`: further functions of hw.ts, for tests that reach the host's devices. */
+  static async load(entry = "core/dev/virtio/virtio.testing.ts", more: Imports[string] = {}): Promise<VirtioBench> {
     const holder: { bench?: VirtioBench } = {};
-    const unit = await loadUnit(entry, { hw: imports(() => holder.bench!) });
+    const unit = await loadUnit(entry, { hw: { ...imports(() => holder.bench!), ...more } });
     const bench = new VirtioBench(unit);
     holder.bench = bench;
     const arena = unit.scratch(ARENA);

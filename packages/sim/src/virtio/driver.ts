@@ -53,6 +53,9 @@ export interface Used {
   readonly length: number;
 }
 
+/** Where a ring is, and how long. */
+export type RingPlace = Pick<SplitRing, "size" | "descriptors" | "driver" | "device">;
+
 /** One split queue. @spec virtio 1.2 §2.7 */
 export class SplitRing {
   next = 0;
@@ -174,7 +177,7 @@ export function bringUp(bench: VirtioBench, device: number, rings: readonly Spli
   return bench.load(device, REG.status);
 }
 
-export function setUpRing(bench: VirtioBench, device: number, index: number, ring: SplitRing): void {
+export function setUpRing(bench: VirtioBench, device: number, index: number, ring: RingPlace): void {
   bench.store(device, REG.queueSelect, index);
   bench.store(device, REG.queueSize, ring.size);
   for (const [register, gpa] of [

@@ -30,6 +30,7 @@ export class QueueBench {
     const { bench } = this;
     bench.begin();
     this.device = bench.call("testDevice", bench.guest, TYPE_RNG, 2, ALL_FEATURES);
+    bench.call("rngCreate", this.device);
     bench.call("virtioWake", this.device);
     this.queue = bench.call("testQueue", this.device, 0);
     this.chain = bench.call("hartChain", 0);
