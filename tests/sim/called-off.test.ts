@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A vCPU that is called off its hart is on no other hart before that one is done with it: at each step of its leaving in
 // turn, the other hart does all that it can, which is to find the guest off, answer a resume, and want the vCPU itself.
-import { OPERATIONS, WireAction } from "@typeone/protocol";
+import { OPERATIONS, WireAction, WireVcpuAction } from "@typeone/protocol";
 import { compute, CSR, type Machine, program, type SimHart } from "@typeone/sim";
 import { describe, expect, it } from "vitest";
 import { channelMachine, Toolstack } from "./channel-support.ts";
@@ -36,9 +36,12 @@ async function leaveAt(ordinal: number): Promise<"never" | "busy" | "resumed"> {
   const tool = new Toolstack(machine);
   tool.hello();
   machine.runUntil(() => count.beats > 3);
-  const of = machine.harts.find(({ mode }) => mode === "guest");
-  const other = machine.harts.find((hart) => hart !== of);
-  if (!of || !other) throw new Error("no hart runs the guest");
+  // The channel's interrupt comes to the first hart: the guest is on the second one.
+  const [other, of] = machine.harts;
+  if (!of || !other) throw new Error("there are not two harts");
+  tool.ask(OPERATIONS.VcpuAction, { guest: 0, action: WireVcpuAction.Affinity, value: 2n });
+  machine.runUntil(() => of.mode === "guest");
+  tool.ask(OPERATIONS.VcpuAction, { guest: 0, action: WireVcpuAction.Affinity, value: 3n });
   let turn = false;
   let resume = 0;
   machine.gate.onImport = (_name, at, hart) => {
