@@ -8,8 +8,10 @@ import { afterAll, describe, expect, it } from "vitest";
 import { FdtTree, parse, parseDts } from "@typeone/fdt";
 import { addGuests } from "../../host/src/qemu/dom0less.ts";
 import * as placement from "../../host/src/qemu/placement.ts";
+import { anyDisk, anyNet } from "../test/devices.ts";
 import { Folder } from "../test/files.ts";
 import * as memory from "./check/memory.ts";
+import * as devices from "./devices/schema.ts";
 import * as schema from "./schema.ts";
 import { SCHEMA_FOLDER, schemaFiles } from "./write-schema.ts";
 import {
@@ -52,6 +54,19 @@ describe("examples", () => {
     expect(ts?.guests[1]).toMatchObject({ kernel: "debian", affinity: [1], weight: 512, memoryBytes: 256 << 20 });
     expect(withoutFile(yaml as System)).toEqual(withoutFile(ts as System));
     expect(withoutFile(toml as System)).toEqual(withoutFile(ts as System));
+  });
+
+  it("disks-and-networks", async () => {
+    const { disks, networks, guests } = await load(path.join(EXAMPLES, "disks-and-networks/typeone.config.yaml"));
+    expect(disks?.map(({ name, sizeBytes }) => [name, sizeBytes])).toEqual([["data", 1 << 30]]);
+    expect(networks?.map(({ name, uplink }) => [name, uplink])).toEqual([
+      ["lan", "user"],
+      ["private", "none"],
+    ]);
+    expect(guests.map((guest) => [guest.disks?.length, guest.networks?.length])).toEqual([
+      [2, 2],
+      [1, 1],
+    ]);
   });
 
   it("xl/debian.cfg", async () => {
@@ -151,35 +166,6 @@ export default defineSystem({ guests: [guest] });`;
     expect(await messages()).toEqual(["describes 2 guests: alpha, beta"]);
   });
 });
-
-const anyDisk = fc.record<schema.GuestDiskInput & object, "from" | "serial">(
-  {
-    from: fc.constantFrom("data", "disk1", { file: "./x.img" }, { size: "8MiB" }),
-    slice: fc.record({ first: fc.constantFrom(0, 2048, "1MiB"), sectors: fc.constantFrom(1, "64KiB") }),
-    readOnly: fc.boolean(),
-    overlay: fc.constant("1MiB"),
-    serial: fc.stringMatching(/^[a-z0-9]{1,20}$/),
-    queues: fc.integer({ min: 1, max: 8 }),
-    rate: fc.constantFrom(1, "10MB/s"),
-    iops: fc.integer({ min: 1, max: 1e9 }),
-    bus: fc.constantFrom("pci", "mmio"),
-  },
-  { requiredKeys: ["from", "serial"] },
-) as fc.Arbitrary<Exclude<schema.GuestDiskInput, string>>;
-
-const anyNet: fc.Arbitrary<schema.GuestNetworkInput> = fc.record(
-  {
-    network: fc.constantFrom("lan", "wan"),
-    mac: fc.constantFrom("52:54:00:00:00:01", "52-54-00-AB-cd-02"),
-    vlan: fc.integer({ min: 1, max: 4094 }),
-    rate: fc.constantFrom(125_000, "1Mbit/s"),
-    isolated: fc.boolean(),
-    mtu: fc.integer({ min: 68, max: 9000 }),
-    queues: fc.integer({ min: 1, max: 4 }),
-    bus: fc.constantFrom("pci" as const, "mmio" as const),
-  },
-  { requiredKeys: ["network"] },
-);
 
 /** Systems without faults, as their file would say. */
 const anySystem: fc.Arbitrary<SystemInput> = fc
@@ -428,6 +414,12 @@ describe("one schema", () => {
     expect(schema.NAME_LENGTH).toBe(core("limits.ts", "NAME_LENGTH") - 1);
     expect(schema.LEAST_MEMORY).toBe(core("guest/describe.ts", "LEAST_MEMORY"));
     expect(schema.MOST_MEMORY).toBe(core("guest/describe.ts", "MOST_MEMORY"));
+    expect(schema.MAX_HOTPLUG).toBe(core("guest/devices/node.ts", "MAX_HOTPLUG"));
+    expect(devices.MAX_SWITCHES).toBe(core("backend/net/switch.ts", "MAX_SWITCHES"));
+    expect(devices.MAX_HOST_DISKS).toBe(core("host/virtio/block.ts", "MAX_HOST_DISKS"));
+    expect(devices.MAX_NICS).toBe(core("host/virtio/net.ts", "MAX_HOST_NICS"));
+    // All kinds of devices at once, and a console, an entropy source and a balloon.
+    expect(devices.MAX_DISKS + devices.MAX_NETS + 3).toBeLessThanOrEqual(core("guest/devices/node.ts", "MAX_DEVICES"));
   });
 
   it("has the host's map of placement.ts", () => {

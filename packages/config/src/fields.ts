@@ -52,6 +52,14 @@ export const rate = readAs(parseRate);
 /** Sectors of 512 bytes, from a number of them or a text with a unit of bytes. */
 export const sectors = readAs(parseSectors);
 
+/** How many of them: none is too few. */
+export const someSectors = readAs((given) => {
+  const count = parseSectors(given);
+  return count === 0
+    ? { wrong: "a part of a disk has at least a sector", fix: "leave it away for all that follow" }
+    : count;
+});
+
 /** A station's MAC address, in lower case with colons. */
 export const mac = z.string().transform((given, context): string => {
   const address = parseMac(given);

@@ -178,7 +178,7 @@ export async function detach({ link }: Service, target: Target, options: DetachO
     await sleep(Math.min(LOOK_MS, Math.max(1, deadline - Date.now())));
   }
   const message = `guest ${guest.name} did not let go of ${kind.word}${index} within ${timeoutMs / 1000} s`;
-  const fix = `typeone ${kind.word} detach ${guest.name} ${index} --force takes it at once`;
+  const fix = `in a Linux without PCI hot-plug: echo 1 > /sys/bus/pci/devices/…/remove; or typeone ${kind.word} detach ${guest.name} ${index} --force`;
   throw new ApiError({ code: "timeout", message, fix });
 }
 

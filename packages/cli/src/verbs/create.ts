@@ -9,7 +9,7 @@ import type { Guest, GuestDisk, Problem } from "@typeone/config";
 import type { Context } from "../context.ts";
 import { usageError } from "../errors.ts";
 import { EXIT } from "../exit-codes.ts";
-import type { CreateProgress } from "../host-client.ts";
+import type { CreateProgress, HostClient } from "../host-client.ts";
 import { printJson, remark } from "../output/print.ts";
 import { readGuest, type RunningHost, tellProblems } from "../system-file.ts";
 import { defineVerb } from "../verb.ts";
@@ -155,6 +155,13 @@ export function progressTeller(progress: Progress): {
   };
 }
 
+/** Names of the host's disks; undefined where it cannot tell, and every name may be one. */
+const hostDisks = (client: HostClient): Promise<string[] | undefined> =>
+  client.disks().then(
+    ({ host }) => host.map(({ name }) => name),
+    () => undefined,
+  );
+
 export default defineVerb({
   args,
   completes: { file: "file", kernel: "file", ramdisk: "file", "device-tree": "file" },
@@ -169,7 +176,9 @@ export default defineVerb({
   async run(given, context) {
     const client = await context.connect();
     const { harts, memory } = await client.host();
-    const guest = await wantedGuest(context, given, { harts, memoryBytes: memory.totalBytes });
+    const disks = await hostDisks(client);
+    const running = { harts, memoryBytes: memory.totalBytes, ...(disks ? { disks } : {}) };
+    const guest = await wantedGuest(context, given, running);
     const teller = progressTeller(context.progress);
     const start = given.start !== false;
     const created = await client

@@ -146,7 +146,8 @@ export const attach = defineVerb({
   completes: { name: "guest", disk: "disk" },
   about:
     "DISK is as in a configuration: data,overlay=512M,ro. Words: ro, overlay=SIZE, slice=FIRST+SECTORS, serial=, queues=,\n" +
-    "rate=BYTES/s, iops=. file=FILE is a RAM disk with the file's content. The guest needs a free slot: hotplug in its description.",
+    "rate=BYTES/s, iops=. file=FILE is a RAM disk with the file's content. With hotplug in its description a guest has slots for it.\n" +
+    "A Linux without PCI hot-plug, like Debian's for riscv64, finds it after: echo 1 > /sys/bus/pci/rescan",
   examples: [
     ["disk attach web data", "a disk of the host"],
     ["disk attach web data,ro", "the same, which the guest cannot write"],

@@ -150,7 +150,8 @@ export const attach = defineVerb({
   completes: { name: "guest", network: "network" },
   about:
     "NETWORK is as in a configuration: lan,vlan=10,rate=10MB/s. Words: mac=, vlan=, rate=, isolated, mtu=, queues=.\n" +
-    "A network that nobody has named yet is made, without an uplink. The guest needs a free slot: hotplug in its description.",
+    "A network that nobody has named yet is made, without an uplink. With hotplug in its description a guest has slots for it.\n" +
+    "A Linux without PCI hot-plug, like Debian's for riscv64, finds it after: echo 1 > /sys/bus/pci/rescan",
   examples: [
     ["net attach web lan", "an interface more"],
     ["net attach web lan,vlan=10,rate=10MB/s", "in VLAN 10, with a limit"],

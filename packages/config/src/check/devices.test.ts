@@ -287,6 +287,7 @@ const CASES: readonly Case[] = [
     disk("'size=1GiB'"),
     /guests\[0\].memory: up to this guest, guests take 1.1 GiB|guests\[0\].memory: up to this guest/,
   ],
+  ["a slice of nothing", disk("{from: data, slice: {sectors: 0}}"), /a part of a disk has at least a sector/],
   // A guest's networks.
   [
     "an unknown network",
@@ -321,6 +322,11 @@ const CASES: readonly Case[] = [
   ],
   ["five interfaces", net("lan, lan, lan, lan, lan"), /guests\[0\].networks: 5 are too many: the limit is 4/],
   // Other devices.
+  [
+    "aia on a host without",
+    system({ a: "interrupts: aia" }),
+    /warning: guests\[0\].interrupts: the guest wants aia, .*\n {2}fix: write aia: "aplic-imsic" for the host/,
+  ],
   ["consoles", system({ a: "consoles: 5" }), /guests\[0\].consoles: 5 is out of range/],
   [
     "an unknown setting of a console",

@@ -97,6 +97,7 @@ export function checkGuestDevices(host: Host | undefined, entries: readonly Entr
     });
     checkNetworks(entry, devices, say);
     checkSlots(entry, say);
+    checkInterrupts(host, entry, say);
   }
 }
 
@@ -133,6 +134,13 @@ function checkNetworks({ guest, path }: Entry, { networkNames }: Devices, say: S
     const fix = didYouMean(network, networkNames) ?? `name it under the system's networks: ${network}: "user"`;
     say([...path, "networks", i, "network"], { severity: "error", message: `there is no network ${network}`, fix });
   });
+}
+
+/** Messages need harts that can take them for guests. */
+function checkInterrupts(host: Host | undefined, { guest, path }: Entry, say: Say): void {
+  if (guest.interrupts !== "aia" || !host || host.aia === "aplic-imsic") return;
+  const message = `the guest wants aia, and harts of a host with aia ${host.aia} may not have what that takes (Ssaia)`;
+  say([...path, "interrupts"], { severity: "warning", message, fix: 'write aia: "aplic-imsic" for the host' });
 }
 
 function checkSlots({ guest, path }: Entry, say: Say): void {

@@ -2,7 +2,7 @@
 // What a system may say about its disks and networks, and a guest about its devices. Part of ../schema.ts. Each device has
 // a long form, an object, and a short one, a text (short.ts), which is read into the long one and checked as that.
 import { z } from "zod";
-import { file, mac, rate, refuse, sectors, size, whole } from "../fields.ts";
+import { file, mac, rate, refuse, sectors, size, someSectors, whole } from "../fields.ts";
 import { isFault, KIB, TIB, type Fault } from "../units.ts";
 import { readDisk, readForward, readNetwork } from "./short.ts";
 
@@ -118,7 +118,7 @@ const slice = z.strictObject({
     description: 'First sector of 512 bytes, or a size like "1GiB".',
     examples: [2048, "1GiB"],
   }),
-  sectors: sectors.optional().meta({
+  sectors: someSectors.optional().meta({
     description: "How many sectors, or a size; to the end when absent.",
     examples: [409_600, "4GiB"],
   }),
