@@ -3,6 +3,7 @@
 //   --only TEXT   scenarios whose name contains TEXT     --list   names only     --no-debian   without the Debian boots
 //   --bare        each payload in S-mode under OpenSBI instead: shows whether the payload itself is right
 import { buildHypervisor } from "@typeone/toolchain";
+import { aiaDebianScenarios, aiaScenarios } from "./aia.ts";
 import { channelScenarios } from "./channel/scenarios.ts";
 import { runChannelScenario } from "./channel/scenario.ts";
 import { debianScenarios } from "./debian.ts";
@@ -22,8 +23,8 @@ function option(name: string): string | undefined {
 }
 
 function chosen(): readonly Scenario[] {
-  const all = [...SCENARIOS, ...faultScenarios, ...refusalScenarios];
-  return process.argv.includes("--no-debian") ? all : [...all, ...debianScenarios];
+  const all = [...SCENARIOS, ...faultScenarios, ...refusalScenarios, ...aiaScenarios];
+  return process.argv.includes("--no-debian") ? all : [...all, ...debianScenarios, ...aiaDebianScenarios];
 }
 
 function bareJobs(): Job[] {

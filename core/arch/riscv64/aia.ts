@@ -64,6 +64,7 @@ export function setUpAia(): void {
 export function loadAia(vcpu: Vcpu): void {
   if (present == 0) return;
   hw.csrWrite(CSR_VSISELECT, vcpu.siselect);
+  hw.csrWrite(CSR_HVICTL, 0);
   if (stateen == 0) return;
   const opened = vcpu.guest.interrupts == INTERRUPTS_AIA ? HSTATEEN0_IMSIC | HSTATEEN0_AIA | HSTATEEN0_CSRIND : 0;
   hw.csrWrite(CSR_HSTATEEN0, HSTATEEN0_ENVCFG | opened);

@@ -74,7 +74,8 @@ export function resetMessages(guest: Guest): void {
 export function guestMessage(guest: Guest, address: u64, data: u32): i32 {
   const offset = address - IMSIC_BASE;
   const index = offset >> PAGE_SHIFT;
-  if (guest.messages == 0 || index >= guest.vcpuCount || (offset & 0xfff) != IMSIC_SETEIPNUM_LE) return Status.Range;
+  const isFile = index < guest.vcpuCount && (offset & 0xfff) == IMSIC_SETEIPNUM_LE;
+  if (!isFile || guest.interrupts != INTERRUPTS_AIA) return Status.Range;
   send(guest, <u32>index, data);
   return Status.Ok;
 }
@@ -125,5 +126,7 @@ export function fileRegister(guest: Guest, access: Access): i32 {
   if (access.width != 4) return Unhandled;
   if (access.write) guestMessage(guest, IMSIC_BASE + access.offset, <u32>access.value);
   else access.value = 0;
+  // A hart may remember that a page was not mapped. @spec priv §12.2.1
+  if (vfileOf(guest, <u32>(access.offset >> PAGE_SHIFT)).hart != 0) hw.fenceStage2All();
   return Handled;
 }
