@@ -82,6 +82,7 @@ export class Disk {
   runCount: u32 = 0;
   /** 1: its memory is OWNER_DISK's and goes back. */
   ownsRuns: u32 = 0;
+  runsPad: u32 = 0;
 }
 
 // @lock creation: the list only grows, at its head.

@@ -31,3 +31,5 @@ export { PIECE, PIECES, RAM_BASE, VirtioBench } from "./virtio/bench.ts";
 export * from "./virtio/driver.ts";
 export * from "./virtio/queue-bench.ts";
 export * from "./virtio/net-rig.ts";
+export * as blocks from "./virtio/block-rig.ts";
+export * as disks from "./virtio/disk-rig.ts";
