@@ -4,7 +4,7 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
-    include: ["core/**/*.test.ts", "packages/**/*.test.ts", "tests/sim/**/*.test.ts"],
+    include: ["core/**/*.test.ts", "packages/**/*.test.ts", "tests/sim/**/*.test.ts", "tests/soak/**/*.test.ts"],
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },

@@ -29,6 +29,8 @@ export type { WaitOptions } from "./qemu/console.ts";
 export type { DeviceSpec, GuestSpec } from "./qemu/dom0less.ts";
 export { checkForwards, deviceArgs, nicMac, prepareDisks } from "./qemu/devices.ts";
 export type { DeviceOptions, DiskOptions, ForwardOptions, NicOptions } from "./qemu/devices.ts";
+export { GuestShell } from "./qemu/guest-shell.ts";
+export type { CommandResult, LogIn } from "./qemu/guest-shell.ts";
 export { dumpHostTree, findQemu, launch } from "./qemu/launch.ts";
 export type { MachineExit, RunningMachine } from "./qemu/launch.ts";
 export { AIA_MODES, CPU_MODELS, DEFAULT_MACHINE, loaderArgs, machineArgs } from "./qemu/machine.ts";

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the io soak runs in guests, as command lines: fio that writes blocks with checksums and reads them back, iperf3
+// between two machines. Pure. Called by the soak; the programs are in the image of `npm run image -- debian --tools`.
+
+export interface FioJob {
+  /** A disk, or a file in a file system. */
+  readonly target: string;
+  readonly pattern: "sequential" | "random";
+  readonly blockBytes: number;
+  readonly depth: number;
+  /** Of the target that is written. */
+  readonly sizeMiB: number;
+  readonly seconds: number;
+  /** The same seed writes the same places. */
+  readonly seed: number;
+}
+
+const PATTERNS = { sequential: "write", random: "randwrite" } as const;
+
+/** One fio call whose standard output is its JSON report. Every block carries a CRC32C and is read back and checked. */
+export function fioCommand(job: FioJob): string {
+  const options = [
+    "--name=soak",
+    `--filename=${job.target}`,
+    `--rw=${PATTERNS[job.pattern]}`,
+    `--bs=${job.blockBytes}`,
+    `--iodepth=${job.depth}`,
+    `--size=${job.sizeMiB}M`,
+    `--runtime=${job.seconds}`,
+    `--randseed=${job.seed}`,
+    "--time_based",
+    "--ioengine=libaio",
+    "--direct=1",
+    "--verify=crc32c",
+    "--verify_fatal=1",
+    "--do_verify=1",
+    "--verify_backlog=1024",
+    "--fsync=256",
+    "--output-format=json",
+  ];
+  return `fio ${options.join(" ")}`;
+}
+
+/** The jobs of one round: each pattern with small blocks at depth, and large ones. */
+export function fioRound(
+  target: string,
+  round: number,
+  { sizeMiB, seconds }: { readonly sizeMiB: number; readonly seconds: number },
+): FioJob[] {
+  const common = { target, sizeMiB, seconds, seed: round + 1 };
+  return [
+    { ...common, pattern: "random", blockBytes: 4096, depth: 32 },
+    { ...common, pattern: "sequential", blockBytes: 131_072, depth: 8 },
+    { ...common, pattern: "random", blockBytes: 512, depth: 1 },
+  ];
+}
+
+export interface IperfJob {
+  readonly server: string;
+  readonly seconds: number;
+  readonly streams: number;
+  /** "reverse": the server sends. */
+  readonly direction: "forward" | "reverse";
+}
+
+/** A server that serves one test after another, in the background; its output goes nowhere. */
+export const IPERF_SERVER = "systemd-run --quiet --unit=iperf3-server --property=Restart=always iperf3 --server";
+
+export function iperfCommand({ server, seconds, streams, direction }: IperfJob): string {
+  const reverse = direction === "reverse" ? " --reverse" : "";
+  return `iperf3 --client ${server} --time ${seconds} --parallel ${streams}${reverse} --connect-timeout 10000 --json`;
+}
