@@ -62,14 +62,15 @@ function anyVcpu(guest: Guest): Vcpu {
 }
 
 /**
- * Goes on with what was deferred for this guest, in order, until the hart is wanted for something else. True: there is
- * more to do, so that the scheduler is to be asked first (run.ts).
+ * Goes on with what was deferred for this guest until now, in order, until the hart is wanted for something else. True:
+ * there is more to do, so that the scheduler is to be asked first (run.ts).
  */
 export function virtioContinue(guest: Guest): bool {
+  const end = hw.atomicLoad(tickets);
   while (true) {
     const queue = oldest(guest);
     if (changetype<usize>(queue) == 0) return false;
-    if (needsReschedule()) return true;
+    if (<i32>(queue.deferred - end) >= 0 || needsReschedule()) return true;
     goOn(queue.owner, queue);
   }
 }
