@@ -2,8 +2,8 @@
 // The host's VirtIO disks in the whole core, over MMIO and PCI, by line and by message: devices that work, refuse, lie, fall
 // silent and disappear.
 import fc from "fast-check";
-import { Machine } from "@typeone/sim";
-import { describe, expect, it } from "vitest";
+import { loadCore, Machine } from "@typeone/sim";
+import { beforeAll, describe, expect, it } from "vitest";
 import {
   BUSY,
   CORE,
@@ -31,6 +31,8 @@ import {
   WRITE,
   ZEROES,
 } from "./host-devices.ts";
+
+beforeAll(async () => void (await loadCore(CORE)), 240_000);
 
 describe("finding the host's disks", () => {
   it.each(PLACES)("finds a disk over $via, aia $aia: size, serial, limits", async ({ via, aia }) => {
@@ -303,6 +305,26 @@ describe("a disk that fails", () => {
       host.wait(20);
     }
     expect(host.of(FAILED)).toBe(0);
+  });
+
+  it("keeps one that is slow but goes on, and gives up one that goes on but forgets a request", async () => {
+    const host = await Host.disk();
+    host.disk.hold();
+    const first = host.submit(READ, 0, 1, [[MEMORY, SECTOR]]);
+    for (let round = 0; round < 6; round++) {
+      host.submit(FLUSH, 0, 0);
+      host.wait(12);
+      host.disk.releaseLast();
+      expect(host.done().length).toBe(1);
+    }
+    expect(host.of(FAILED)).toBe(0);
+    for (let round = 0; round < 4; round++) {
+      host.submit(FLUSH, 0, 0);
+      host.wait(12);
+      host.disk.releaseLast();
+    }
+    expect(host.done()).toContainEqual([first, IO]);
+    expect(host.of(FAILED)).toBe(1);
   });
 
   it("follows a disk that grows", async () => {

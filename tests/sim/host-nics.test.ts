@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The host's VirtIO NICs in the whole core: frames both ways, floods, merged buffers, and devices that lie or disappear.
-import type { Aia } from "@typeone/sim";
-import { describe, expect, it } from "vitest";
+import { type Aia, loadCore } from "@typeone/sim";
+import { beforeAll, describe, expect, it } from "vitest";
 import {
+  CORE,
   ADDRESS,
   AGREED,
   BUSY,
@@ -20,6 +21,8 @@ import {
   PLACES,
   RECEIVED,
 } from "./host-devices.ts";
+
+beforeAll(async () => void (await loadCore(CORE)), 240_000);
 
 describe("the host's NICs", () => {
   const NIC = { mac: ADDRESS, via: "pci" } as const;

@@ -41,11 +41,11 @@ export function barsInit(): void {
     const space = pciSpace(number);
     if (hw.mmioRead8(space + PCI_HEADER_TYPE) & 0x7f) continue;
     for (let index: u32 = 0; index < BARS; index++) {
+      if (!isBar(space, index)) continue;
       const flags = hw.mmioRead32(space + barAt(index));
-      const base = barBase(space, index);
-      const size = base ? barSize(space, index) : 0;
+      const base = barBase(space, index, flags);
+      const size = base ? barSize(space, index, flags) : 0;
       if (base >= next && base < end && base + size <= end) next = base + size;
-      index += u32((flags & (PCI_BAR_IO | PCI_BAR_64)) == PCI_BAR_64);
     }
   }
 }
@@ -55,36 +55,39 @@ function barAt(index: u32): u32 {
 }
 
 function isWide(flags: u32): bool {
-  return (flags & PCI_BAR_64) != 0;
+  return (flags & (PCI_BAR_IO | PCI_BAR_64)) == PCI_BAR_64;
 }
 
-/** What a memory window's base address is set to, 0 if it is not, or is none. */
-function barBase(space: u64, index: u32): u64 {
-  const low = hw.mmioRead32(space + barAt(index));
-  if (low & PCI_BAR_IO) return 0;
-  const high: u64 = isWide(low) ? hw.mmioRead32(space + barAt(index + 1)) : 0;
-  return (high << 32) | (low & ADDRESS);
+/** Is `index` a base address of its own, not the upper half of another, whose own upper half there is, if it has one? */
+function isBar(space: u64, index: u32): bool {
+  let at: u32 = 0;
+  while (at < index) at += isWide(hw.mmioRead32(space + barAt(at))) ? 2 : 1;
+  return at == index && index + u32(isWide(hw.mmioRead32(space + barAt(index)))) < BARS;
 }
 
-function setBase(space: u64, index: u32, base: u64): void {
-  const wide = isWide(hw.mmioRead32(space + barAt(index)));
+/** What a base address of these flags is set to; 0 if it is not, or is one of I/O. */
+function barBase(space: u64, index: u32, flags: u32): u64 {
+  if (flags & PCI_BAR_IO) return 0;
+  const low: u64 = hw.mmioRead32(space + barAt(index)) & ADDRESS;
+  return isWide(flags) ? ((<u64>hw.mmioRead32(space + barAt(index + 1))) << 32) | low : low;
+}
+
+function setBase(space: u64, index: u32, base: u64, flags: u32): void {
   hw.mmioWrite32(space + barAt(index), <u32>base);
-  if (wide) hw.mmioWrite32(space + barAt(index + 1), <u32>(base >> 32));
+  if (isWide(flags)) hw.mmioWrite32(space + barAt(index + 1), <u32>(base >> 32));
 }
 
-/** Bytes of a memory window, 0 if it is none or makes no sense. What it is set to stays. */
-function barSize(space: u64, index: u32): u64 {
-  const base = barBase(space, index);
-  const low = hw.mmioRead32(space + barAt(index));
-  if (low & PCI_BAR_IO) return 0;
+/** Bytes of a memory window of these flags, 0 if it is none or makes no sense. What it is set to stays. */
+function barSize(space: u64, index: u32, flags: u32): u64 {
+  const base = barBase(space, index, flags);
+  if (flags & PCI_BAR_IO) return 0;
   const command = hw.mmioRead16(space + PCI_COMMAND);
   hw.mmioWrite16(space + PCI_COMMAND, command & ~PCI_COMMAND_MEMORY);
-  setBase(space, index, u64.MAX_VALUE);
-  const read = barBase(space, index);
-  setBase(space, index, base);
+  setBase(space, index, u64.MAX_VALUE, flags);
+  const read = barBase(space, index, flags);
+  setBase(space, index, base, flags);
   hw.mmioWrite16(space + PCI_COMMAND, command);
-  const mask = isWide(low) ? read : read | 0xffff_ffff_0000_0000;
-  const size = ~mask + 1;
+  const size = ~(isWide(flags) ? read : read | 0xffff_ffff_0000_0000) + 1;
   return (read & 0xffff_ffff) == 0 || popcnt<u64>(size) != 1 ? 0 : size;
 }
 
@@ -94,15 +97,16 @@ function barSize(space: u64, index: u32): u64 {
  */
 export function barAddress(number: u32, index: u32, offset: u32, length: u32): u64 {
   const space = pciSpace(number);
-  if (index >= BARS) return 0;
-  const size = barSize(space, index);
+  if (index >= BARS || !isBar(space, index)) return 0;
+  const flags = hw.mmioRead32(space + barAt(index));
+  const size = barSize(space, index, flags);
   if (<u64>offset + length > size) return 0;
-  let base = barBase(space, index);
+  let base = barBase(space, index, flags);
   if (base == 0) {
     base = (next + size - 1) & ~(size - 1);
     if (base == 0 || base < next || base > end || size > end - base) return 0;
     next = base + size;
-    setBase(space, index, base);
+    setBase(space, index, base, flags);
   }
   for (let i: u32 = 0; pciWindow(i, at()); i++) {
     if (!(at().space & PCI_SPACE_MEMORY) || base < at().bus) continue;

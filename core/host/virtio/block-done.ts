@@ -2,6 +2,7 @@
 // The host's VirtIO disks, the other way round: what a device is done with, and a device that is given up. Called by the
 // disk's interrupt and by a timer, no lock held. A request's `done` is called without the disk's lock; it may submit.
 // @spec virtio 1.2 §5.2
+import { now } from "../../arch/seam";
 import { DISK_READ, DISK_WRITE, DiskRequest } from "../../backend/block/request";
 import { acquire, release } from "../../lib/lock";
 import { print, printDec } from "../../lib/print";
@@ -60,6 +61,7 @@ function diskTake(disk: HostDisk, token: i32): usize {
   const record = diskRecord(disk, token);
   const request = record.request;
   record.request = 0;
+  disk.lastDone = now();
   record.deadline = u64.MAX_VALUE;
   return request;
 }
@@ -131,7 +133,7 @@ export function disksWatch(at: u64): u32 {
     busy = 1;
     // What was done meanwhile and not heard of is no silence.
     if (oldest(disk) < at) diskDone(disk);
-    const why = watchVerdict(disk.device, oldest(disk), at);
+    const why = watchVerdict(disk.device, oldest(disk), disk.lastDone, at);
     if (why) diskFail(disk, changetype<string>(why));
   }
   return busy;

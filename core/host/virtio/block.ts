@@ -41,6 +41,8 @@ export class HostDisk extends Lock {
   sectorsWritten: u64 = 0;
   errors: u64 = 0;
   interrupts: u64 = 0;
+  /** Host time at which it was last done with a request. */
+  lastDone: u64 = 0;
   /** Linear address of 20 bytes and a NUL: what the device calls itself; empty if it says nothing. */
   serial: usize = 0;
   /** HOST_DISK_*. */

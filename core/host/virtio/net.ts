@@ -3,6 +3,7 @@
 // a copy, and what comes in lies in host memory of our own until its receiver has taken it (net-receive.ts). hostNicSend in
 // any context; a frame's `done` is called from the interrupt, or from a timer when the device is given up (as block.ts
 // does). Found and set up by net-start.ts. A NIC is the lock of its transmit queue. @spec virtio 1.2 §5.1
+import { now } from "../../arch/seam";
 import { Segment } from "../../dev/virtio/chain";
 import { acquire, Lock, release } from "../../lib/lock";
 import { print, printDec } from "../../lib/print";
@@ -58,6 +59,8 @@ export class HostNic extends Lock {
   dropped: u64 = 0;
   errors: u64 = 0;
   interrupts: u64 = 0;
+  /** Host time at which it was last done with a frame to send. */
+  lastDone: u64 = 0;
   mtu: u32 = 0;
   /** 1 once it was given up. */
   failed: u32 = 0;
@@ -213,6 +216,7 @@ function finish(nic: HostNic, record: FrameRecord): void {
   const done = record.done;
   const owner = record.owner;
   record.deadline = u64.MAX_VALUE;
+  nic.lastDone = now();
   release(nic);
   if (done) call_indirect<void>(done, owner);
 }
@@ -249,7 +253,7 @@ export function nicsWatch(at: u64): u32 {
     if (nic.failed || nic.sending.given == 0) continue;
     busy = 1;
     if (oldest(nic) < at) nicSent(nic);
-    const why = watchVerdict(nic.device, oldest(nic), at);
+    const why = watchVerdict(nic.device, oldest(nic), nic.lastDone, at);
     if (why) nicFail(nic, changetype<string>(why));
   }
   return busy;

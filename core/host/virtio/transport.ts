@@ -39,6 +39,8 @@ import {
   PCI_MSIX_MASK_ALL,
   VIRTIO_CAUSE_QUEUE,
   VIRTIO_CONFIG_GENERATION,
+  VIRTIO_F_ORDER,
+  VIRTIO_F_PLATFORM,
   VIRTIO_PCI_CONFIG_VECTOR,
   VIRTIO_PCI_DEVICE_FEATURE_SELECT,
   VIRTIO_PCI_DRIVER_FEATURE_SELECT,
@@ -130,7 +132,8 @@ export function virtioBegin(at: HostVirtio, wanted: u64): i32 {
   const status = VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER;
   setStatus(at, status);
   const modern = (<u64>1) << VIRTIO_F_VERSION_1;
-  at.features = offered(at) & (wanted | modern);
+  const platform = ((<u64>1) << VIRTIO_F_PLATFORM) | ((<u64>1) << VIRTIO_F_ORDER);
+  at.features = offered(at) & (wanted | modern | platform);
   if (!(at.features & modern)) return Status.Unsupported;
   const mmio = at.kind == VIA_MMIO;
   const select = at.registers + (mmio ? VIRTIO_DRIVER_FEATURES_SEL : VIRTIO_PCI_DRIVER_FEATURE_SELECT);

@@ -42,10 +42,15 @@ export function watchDeadline(): u64 {
   return now() + ticksPerSecond() * PATIENCE;
 }
 
-/** Why a device with a request that had until `deadline` is to be given up at `at`; 0 if it is not. */
-export function watchVerdict(device: HostVirtio, deadline: u64, at: u64): usize {
+/**
+ * Why a device is to be given up at `at`, 0 if it is not. `first`: the earliest watchDeadline of what it has, all ones if it
+ * has nothing; `last`: when it was last done with something. As long as it answers at all, a request may take three times as long.
+ */
+export function watchVerdict(device: HostVirtio, first: u64, last: u64, at: u64): usize {
   if (virtioBroken(device)) return changetype<usize>("is gone or asks for a reset");
-  return at > deadline ? changetype<usize>("does not answer") : 0;
+  const patience = ticksPerSecond() * PATIENCE;
+  const silent = at > first && (at - last > patience || at - first > 2 * patience);
+  return silent ? changetype<usize>("does not answer") : 0;
 }
 
 /** Timer. What begins meanwhile arms it by itself. */

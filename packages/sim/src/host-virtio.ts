@@ -17,6 +17,8 @@ export interface HostVirtioDevices {
   readonly channel: HostVirtioConsole | undefined;
   readonly disks: readonly HostVirtioBlock[];
   readonly nics: readonly HostVirtioNet[];
+  /** The PCI functions of all of them, in the order of their numbers. */
+  readonly functions: readonly VirtioPciFunction[];
 }
 
 export interface VirtioWiring {
@@ -37,7 +39,7 @@ export function addVirtio(options: FullOptions, wiring: VirtioWiring): HostVirti
   else place.inSlot(channel, options.channel === "legacy" ? 1 : 2);
   const disks = options.disks.map((each) => place.put(new HostVirtioBlock(memory, each), each));
   const nics = options.nics.map((each) => place.put(new HostVirtioNet(memory, each), each));
-  return { channel, disks, nics };
+  return { channel, disks, nics, functions: place.functions };
 }
 
 class Places {
@@ -46,6 +48,7 @@ class Places {
   readonly #host = new PciHost(PCI_WINDOW);
   /** Levels of the functions' pins, by device number. */
   readonly #pins = new Map<number, boolean>();
+  readonly functions: VirtioPciFunction[] = [];
   #slot = 1;
   #device = 0;
 
@@ -87,6 +90,8 @@ class Places {
       this.#wiring.wires.setLevel(PCI_LINE + (number % 4), shared);
     };
     const wiring = { drive, message: this.#wiring.message, transitional: via === "transitional" };
-    this.#host.add(number << 3, new VirtioPciFunction(device, msix === undefined ? wiring : { ...wiring, msix }));
+    const each = new VirtioPciFunction(device, msix === undefined ? wiring : { ...wiring, msix });
+    this.functions.push(each);
+    this.#host.add(number << 3, each);
   }
 }

@@ -72,6 +72,12 @@ export class HostVirtioBlock extends VirtioDevice {
     this.#held = undefined;
   }
 
+  /** Does the last one that is held; everything else stays. */
+  releaseLast(): void {
+    const request = this.#held?.pop();
+    if (request) this.#do(request);
+  }
+
   protected override stopped(): void {
     this.#held = this.#held && [];
   }

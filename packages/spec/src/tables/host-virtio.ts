@@ -65,6 +65,8 @@ export const virtioDriver = group("VirtIO: what only a driver needs (virtio 1.2 
   VIRTIO_CAUSE_CONFIG: u32(2, "Interrupt status: the configuration"),
   VIRTIO_STATUS_NEEDS_RESET: u32(0x40, "The device is in a state that it cannot recover from"),
   VIRTIO_F_INDIRECT: count(28, "Number of the feature: indirect descriptors"),
+  VIRTIO_F_PLATFORM: count(33, "Number of the feature: reaches memory as the platform says, as we do"),
+  VIRTIO_F_ORDER: count(36, "Number of the feature: needs the platform's barriers, which ours are"),
   VIRTIO_F_EVENT: count(29, "Number of the feature: event index"),
   VIRTQ_NEXT: u32(1, "Descriptor: it goes on"),
   VIRTQ_WRITE: u32(2, "Descriptor: the device writes it"),
