@@ -179,8 +179,9 @@ describe("E02: where a ring is", () => {
   it.each(cases)("%s at %i breaks the device", (area, gpa) => {
     const inside = gpa >= RAM_BASE && gpa % align[area] === 0n && gpa + areas[area] <= RAM_END;
     store(REG.status, 0);
-    const { descriptors, driver: avail, device: used } = { ...test.ring, ...{ [area]: gpa } };
-    const ring = new SplitRing(bench, 8, descriptors, avail, used);
+    const { descriptors, driver: avail, device: used } = test.ring;
+    const places: Record<string, bigint> = { descriptors, driver: avail, device: used, [area]: gpa };
+    const ring = new SplitRing(bench, 8, places["descriptors"]!, places["driver"]!, places["device"]!);
     const status = bringUp(bench, test.device, [ring], ALL_FEATURES);
     expect(status).toBe(inside ? 0xf : 0xf | needsReset);
     expect(live()).toBe(inside ? 1 : 0);
