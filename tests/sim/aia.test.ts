@@ -25,11 +25,12 @@ import {
   useTraps,
   wfi,
 } from "@typeone/sim";
-import { allSaid, deviceAt, domain, machineWith, readTree, sleep, waitFor } from "./support.ts";
+import { allSaid, deviceAt, domain, machineWith, readTree, reboot, sleep, waitFor } from "./support.ts";
 
 const CORE = "core/arch/riscv64/irq/files.testing.ts";
 const MAILBOX = 0x8007f000;
 const FILES = 0x28000000;
+const APLIC = 0x0d000000;
 const SEIE = 1n << 9n;
 const ALL = (1n << 64n) - 1n;
 const RANGE = -4;
@@ -280,6 +281,63 @@ describe.each([0, 1, 3])("messages with %i guest files", (guestFiles) => {
     machine.check();
   });
 });
+
+describe("a restart", () => {
+  it.each([0, 1, 2])("finds empty files, whoever had them, %i guest files", async (guestFiles) => {
+    const left: bigint[] = [];
+    const guest = program({
+      *boot(cpu) {
+        yield* useTraps(cpu);
+        // The other vCPU's page was mapped before the restart: no hart may remember it.
+        yield* store(FILES + 0x1000, 4, 0n);
+        for (const register of [0x70n, 0x72n, 0x80n, 0x86n, 0xc0n, 0xc6n]) left.push(yield* getRegister(register));
+        left.push((yield* load(APLIC, 4)).value & 0x100n, (yield* load(APLIC + 40, 4)).value);
+        if (cpu.guest.boots === 3) {
+          cpu.guest.log.push("done");
+          yield* sleep();
+        }
+        yield* ecall(EID.hsm, 0n, 1n, cpu.addressOf(other), 0n);
+        for (const register of [0x72n, 0xc0n, 0xc6n]) yield* setRegister(register, 0x80n);
+        yield* store(APLIC, 4, 0x100n);
+        yield* store(APLIC + 40, 4, 6n);
+        for (let round = 0; round < 20; round++) {
+          yield* store(FILES, 4, 7n);
+          yield* store(FILES + 0x1000, 4, 199n);
+          yield* wfiFor(cpu, 100n);
+        }
+        yield* setRegister(0x70n, 1n);
+        yield* reboot();
+      },
+      routines: [other],
+    });
+    const options = { ...HOST, guestFiles, harts: 2, interleave: 0.02 };
+    const neighbour = aia("busy", program({ boot: (cpu) => turns(cpu) }), { cpus: 1 });
+    const machine = await machineWith([aia("one", guest, { cpus: 2 }), neighbour], options);
+    machine.runUntil(() => machine.guest("one").log.includes("done"), { maxSteps: 400_000 });
+    expect(left.length).toBe(24);
+    expect(left.every((value) => value === 0n)).toBe(true);
+    machine.check();
+  });
+});
+
+/** Waits and works in turns, so that its hart's files go to and fro. */
+function* turns(cpu: Cpu): GuestCode {
+  yield* openFile(cpu);
+  for (;;) yield* wfiFor(cpu, 60n);
+}
+
+/** Sleeps for so long by the timer, which nobody serves. */
+function* wfiFor(cpu: Cpu, ticks: bigint): GuestCode {
+  void cpu;
+  yield* csrWrite(CSR.stimecmp, (yield* csrRead(CSR.time)) + ticks);
+  yield* csrWrite(CSR.sie, 0x20n);
+  yield* wfi();
+  yield* csrWrite(CSR.sie, 0n);
+}
+
+function* other(): GuestCode {
+  for (;;) yield* compute(50n);
+}
 
 /** Guests whose vCPUs serve, wait, mask, compute and send IPIs; every identity that is on its way is known here. */
 class Storm {
