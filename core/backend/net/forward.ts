@@ -35,11 +35,13 @@ export function learn(frame: Frame, pair: PortPair, source: u64): u32 {
   if (source == 0 || source & GROUP) return DROP_SPOOFED;
   const key = keyOf(source, frame.vlan);
   const at = second();
-  if (pair.sourceKey == key && pair.sourceSecond == at) return FRAME_OK;
+  const epoch = epochOf(frame.from.on);
+  if (pair.sourceKey == key && pair.sourceSecond == at && pair.sourceEpoch == epoch) return FRAME_OK;
   const answer = switchLearn(frame.from, key, at);
   if (answer != LEARNED) return answer;
   pair.sourceKey = key;
   pair.sourceSecond = at;
+  pair.sourceEpoch = epoch;
   return FRAME_OK;
 }
 
@@ -52,7 +54,7 @@ export function forward(frame: Frame, pair: PortPair): u32 {
   const destination = destinationOf(frame);
   if (destination & GROUP) return flood(sw, frame);
   const key = keyOf(destination, frame.vlan);
-  const epoch = hw.atomicLoad(changetype<usize>(sw) + offsetof<Switch>("epoch"));
+  const epoch = epochOf(sw);
   if (pair.lastKey != key || pair.lastEpoch != epoch) {
     const found = switchFind(sw, key);
     if (changetype<usize>(found) == 0) return flood(sw, frame);
@@ -65,6 +67,10 @@ export function forward(frame: Frame, pair: PortPair): u32 {
   if (to.kind == PORT_UPLINK) return uplinkSend(to, frame);
   netReceive(to, frame);
   return FRAME_OK;
+}
+
+function epochOf(sw: Switch): u32 {
+  return hw.atomicLoad(changetype<usize>(sw) + offsetof<Switch>("epoch"));
 }
 
 /** Nobody gets its own frames; an isolated port exchanges frames with the uplink only. */

@@ -94,11 +94,13 @@ export class PortPair {
   lastKey: u64 = 0;
   lastPort: usize = 0;
   lastEpoch: u32 = 0;
-  /** The last learned source, and in which second. */
+  /** The last learned source, in which second, and the switch's epoch then. */
   sourceKey: u64 = 0;
   sourceSecond: u32 = 0;
+  sourceEpoch: u32 = 0;
   /** 1: the transmit queue waits until the rate lets it go on. */
   waiting: u32 = 0;
+  pairPad: u32 = 0;
 }
 
 @unmanaged

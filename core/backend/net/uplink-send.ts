@@ -13,6 +13,7 @@ import {
   VIRTIO_NET_HDR_BYTES,
   VIRTIO_NET_HDR_CSUM_START,
   VIRTIO_NET_HDR_HDR_LEN,
+  VIRTIO_NET_HDR_NUM_BUFFERS,
 } from "../../dev/virtio/net-spec";
 import { netRelease } from "../../dev/virtio/net-transmit";
 import { queueAnnounce, queuePush } from "../../dev/virtio/queue";
@@ -97,6 +98,8 @@ function sendWhole(uplink: Uplink, frame: Frame): u32 {
   const tag: u32 = frame.vlan ? ETHER_TAG : 0;
   const begin = slot.buffer + SLOT_FRAME + tag;
   memory.copy(begin - VIRTIO_NET_HDR_BYTES, headerOf(frame), VIRTIO_NET_HDR_BYTES + frame.headLength);
+  // Only receivers are told of several buffers.
+  store<u16>(begin - VIRTIO_NET_HDR_BYTES, 0, VIRTIO_NET_HDR_NUM_BUFFERS);
   let linear = frame.headLength;
   let count: u32 = 0;
   const fits = frame.length + tag <= uplink.room;

@@ -2,7 +2,9 @@
 // Network devices on virtual switches, for unit tests: each with a driver in plain TypeScript that sends frames, keeps
 // receive buffers filled and takes what came. All of them are one guest's; a switch does not care. Checksums as RFC 1071
 // has them, byte by byte, to compare with.
-import { RAM_BASE, VirtioBench } from "./bench.ts";
+import { HostVirtioNet, type NetOptions } from "../devices/virtio-net.ts";
+import { VirtioMmio } from "../devices/virtio-mmio.ts";
+import { PIECE, PIECES, RAM_BASE, VirtioBench } from "./bench.ts";
 import { bringUp, REG, SplitRing } from "./driver.ts";
 
 export const NET = {
@@ -41,6 +43,12 @@ const HEADER = 12;
 const RING = 64;
 const RINGS_BYTES = 0x2000;
 const ID_NET = 1;
+const ENTRY = "core/dev/virtio/net.testing.ts";
+const LINEAR = 0x2000_0000n;
+/** hpa of the bench's host memory. */
+const HOST = 0x1_0000_0000;
+const INJECT = RAM_BASE + BigInt(PIECE * PIECES - 0x4000);
+const REGISTERS = 0x40_0000_0000n;
 const SETTINGS_BYTES = 40;
 
 export interface PortSettings {
@@ -111,14 +119,18 @@ export class TestNic {
   /** Queues that the driver uses. */
   #queues = 3;
 
-  constructor(
-    readonly rig: NetRig,
-    sw: number,
-    readonly settings: PortSettings,
-    readonly area: bigint,
-    readonly areaBytes: number,
-    readonly pairs = 1,
-  ) {
+  readonly rig: NetRig;
+  readonly settings: PortSettings;
+  readonly area: bigint;
+  readonly areaBytes: number;
+  readonly pairs: number;
+
+  constructor(rig: NetRig, sw: number, settings: PortSettings, area: { at: bigint; bytes: number }, pairs = 1) {
+    this.rig = rig;
+    this.settings = settings;
+    this.area = area.at;
+    this.areaBytes = area.bytes;
+    this.pairs = pairs;
     this.port = rig.createPort(sw, settings);
     if (this.port === 0) throw new Error(`no port: ${rig.status}`);
     this.device = rig.bench.call("testDevice", rig.bench.guest, ID_NET, 2 * pairs + 1, 0n);
@@ -292,20 +304,56 @@ export class TestNic {
   }
 }
 
+/** The host's NIC, on MMIO, and how it reaches memory: linear memory lies at LINEAR. */
+class NicWires {
+  bench!: VirtioBench;
+  #device: VirtioMmio | undefined;
+  readonly imports = {
+    linearBase: () => LINEAR,
+    mmioRead32: (hva: bigint) => this.#device!.read(Number(hva - REGISTERS), 4),
+    mmioWrite32: (hva: bigint, value: number) => this.#device!.write(Number(hva - REGISTERS), 4, value >>> 0),
+  };
+
+  connect(options: NetOptions): HostVirtioNet {
+    const memory = {
+      read: (hpa: number, length: number) => this.#place(hpa, length).slice(),
+      write: (hpa: number, data: Uint8Array) => this.#place(hpa, data.length).set(data),
+    };
+    const nic = new HostVirtioNet(memory, options);
+    this.#device = new VirtioMmio(nic, () => {});
+    return nic;
+  }
+  #place(hpa: number, length: number): Uint8Array {
+    if (hpa >= HOST) return this.bench.host.subarray(hpa - HOST, hpa - HOST + length);
+    const at = hpa - Number(LINEAR);
+    if (at < 0 || at + length > this.bench.unit.bytes().length) throw new Error(`the NIC reaches ${hpa.toString(16)}`);
+    return this.bench.unit.bytes().subarray(at, at + length);
+  }
+}
+
 export class NetRig {
   readonly scratch: number;
   readonly #settings: number;
   #next = RAM_BASE;
 
-  private constructor(readonly bench: VirtioBench) {
+  readonly bench: VirtioBench;
+  readonly wires: NicWires;
+
+  private constructor(bench: VirtioBench, wires: NicWires) {
+    this.bench = bench;
+    this.wires = wires;
     this.scratch = bench.call("testCounters");
     this.#settings = bench.call("testSettings");
   }
   /** A new hypervisor; the guest's RAM is in `pieces`. */
   static async load(pieces = 4): Promise<NetRig> {
-    const bench = await VirtioBench.load("core/dev/virtio/net.testing.ts");
+    const nic = new NicWires();
+    const bench = await VirtioBench.load(ENTRY, nic.imports);
+    nic.bench = bench;
     bench.begin(pieces);
-    return new NetRig(bench);
+    // Ticks are nanoseconds.
+    bench.call("setClock", 1_000_000_000n);
+    return new NetRig(bench, nic);
   }
   get status(): number {
     return this.bench.unit.view().getInt32(this.#settings + this.bench.named("SETTINGS_STATUS"), true);
@@ -330,12 +378,34 @@ export class NetRig {
   nicAt(sw: number, settings: PortSettings, index: number): TestNic {
     const area = RAM_BASE + BigInt(index * 0x8000);
     this.bench.writeGuest(area, new Uint8Array(RINGS_BYTES));
-    return new TestNic(this, sw, settings, area, 0x8000, 1);
+    return new TestNic(this, sw, settings, { at: area, bytes: 0x8000 });
+  }
+  /** The host has a NIC, the switch's uplink. Its record and the device. */
+  uplink(sw: number, options: Omit<NetOptions, "mac"> = {}): { nic: number; device: HostVirtioNet } {
+    const device = this.wires.connect({ mac: [2, 0, 0, 0, 0, 1], ...options });
+    const nic = this.bench.call("testNic", REGISTERS, options.mtu ?? 1500);
+    const status = this.bench.call("switchUplink", sw, 0);
+    if (nic === 0 || status !== 0) throw new Error(`no uplink: ${status}`);
+    return { nic, device };
+  }
+  /** A frame comes in at the uplink, from the last 16 KiB of the bench's memory. */
+  inject(nic: number, frame: Uint8Array, header: Header = {}): void {
+    const at = this.bench.at(INJECT);
+    this.bench.writeGuest(INJECT, frame);
+    const view = this.bench.unit.view();
+    this.bench.unit.bytes().set(headerBytes(header), this.scratch);
+    // In two pieces.
+    const first = Math.min(40, frame.length);
+    view.setBigUint64(this.scratch + 16, BigInt(HOST + at), true);
+    view.setBigUint64(this.scratch + 24, BigInt(first), true);
+    view.setBigUint64(this.scratch + 32, BigInt(HOST + at + first), true);
+    view.setBigUint64(this.scratch + 40, BigInt(frame.length - first), true);
+    this.bench.call("uplinkReceive", nic, this.scratch, this.scratch + 16, frame.length > first ? 2 : 1);
   }
   /** A device on the switch, with `bytes` of the guest's RAM for it; not up yet. */
   nic(sw: number, settings: PortSettings, bytes = 0x8000, pairs = 1): TestNic {
     const at = this.#next;
     this.#next += BigInt(bytes);
-    return new TestNic(this, sw, settings, at, bytes, pairs);
+    return new TestNic(this, sw, settings, { at, bytes }, pairs);
   }
 }
