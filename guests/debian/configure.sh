@@ -46,7 +46,7 @@ dpkg --configure -a --force-unsafe-io --status-fd 3 3> /dev/console < /dev/null 
 [ -z "$(dpkg --audit)" ] || failed "dpkg --audit: $(dpkg --audit | head -5)"
 
 step "settings"
-. $here/settings.sh || failed "settings"
+bash -e $here/settings.sh || failed "settings.sh"
 depmod "$(uname -r)" || failed "depmod"
 
 step "clean"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Sourced by configure.sh behind the packages' own scripts: what this image has that a fresh Debian has not.
+# Run by configure.sh (bash -e) behind the packages' own scripts: what this image has that a fresh Debian has not.
 
 # The console's login needs no password; ssh takes keys only.
 passwd --quiet --delete root
@@ -14,15 +14,17 @@ systemctl enable ssh.socket
 systemctl mask systemd-firstboot.service getty-static.service
 systemctl disable apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer \
   e2scrub_reap.service
-# Without its bus the session manager would fail; with it, the bus starts it when it is asked for.
-mkdir -p /etc/systemd/system/multi-user.target.wants
-ln -s /dev/null /etc/systemd/system/multi-user.target.wants/systemd-logind.service
+# The bus (which resolved's package brings) and the session manager start when somebody starts dbus.socket, not at boot.
+mkdir -p /etc/systemd/system/multi-user.target.wants /etc/systemd/system/sockets.target.wants
+ln -sf /dev/null /etc/systemd/system/multi-user.target.wants/systemd-logind.service
+ln -sf /dev/null /etc/systemd/system/multi-user.target.wants/dbus.service
+ln -sf /dev/null /etc/systemd/system/sockets.target.wants/dbus.socket
 # The key of ssh is made when somebody connects.
 rm -f /etc/systemd/system/ssh.socket.wants/sshd-keygen.service
 # What each boot of a guest can do without; `systemctl unmask` brings it back.
 systemctl mask dev-hugepages.mount dev-mqueue.mount run-lock.mount sys-fs-fuse-connections.mount sys-kernel-config.mount \
   sys-kernel-debug.mount sys-kernel-tracing.mount systemd-journal-flush.service systemd-random-seed.service \
-  systemd-networkd-persistent-storage.service systemd-udev-load-credentials.service
+  systemd-networkd-persistent-storage.service systemd-remount-fs.service systemd-udev-load-credentials.service
 # What asks for hardware that a guest has not, at each boot.
 mkdir -p /etc/systemd/system-generators
 for name in cryptsetup gpt-auto hibernate-resume rc-local ssh system-update tpm2 veritysetup; do

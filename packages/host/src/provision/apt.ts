@@ -2,6 +2,7 @@
 // A private apt root: its own sources, package lists and archive folder in a temporary directory, so that nothing of the
 // user's apt changes (no file in /etc/apt, no new package list), while the machine's apt.conf (proxies, credentials) and
 // signature checks stay in force. Called by tools.ts (install host tools) and debian.ts (fetch riscv64 packages).
+import { rmSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
@@ -72,7 +73,14 @@ export async function createAptRoot(options: AptRootOptions): Promise<AptRoot> {
   await writeFile(path.join(dir, "sources.d/typeone.sources"), formatDeb822(options.sources));
   const config = path.join(dir, "apt.conf");
   await writeFile(config, configText(dir, options));
-  return { dir, config, remove: () => rm(dir, { recursive: true, force: true }).catch(() => undefined) };
+  // Also when somebody stops us in the middle of a download.
+  const removeNow = (): void => rmSync(dir, { recursive: true, force: true });
+  process.once("exit", removeNow);
+  const remove = async (): Promise<void> => {
+    process.off("exit", removeNow);
+    await rm(dir, { recursive: true, force: true }).catch(() => undefined);
+  };
+  return { dir, config, remove };
 }
 
 /** What to do about a failed apt call, read off its messages; undefined when nothing better than the messages is known. */

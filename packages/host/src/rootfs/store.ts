@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Finished Debian images in the cache: a manifest per kind that names the files and the recipe that they were made from.
 // An image counts as unharmed while its disk has the size and time with which it was put there. Called by image.ts.
+import { rmSync } from "node:fs";
 import { chmod, mkdir, readFile, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { CACHE_DIR } from "../paths.ts";
@@ -94,6 +95,7 @@ export async function workFolder(dir: string): Promise<string> {
   const folder = path.join(dir, `work-${process.pid}`);
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder);
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 
