@@ -49,9 +49,9 @@ async function create({ link, paths }: Service, request: CreateRequest): Promise
   const spec = guestSpec(guest, files);
   const client = await link.client();
   const sent: number[] = [];
-  const send = async (what: string | Uint8Array | undefined): Promise<number> => {
+  const send = async (what: string | Uint8Array | undefined, contents?: "shared" | "own"): Promise<number> => {
     if (what === undefined) return 0;
-    const id = await upload(client, what, { tell, signal });
+    const id = await upload(client, what, { tell, signal, contents });
     sent.push(id);
     return id;
   };
@@ -60,7 +60,8 @@ async function create({ link, paths }: Service, request: CreateRequest): Promise
     const ramdisk = await send(spec.ramdisk);
     const tree = await send(spec.deviceTree);
     const contents = new Map<string, number>();
-    for (const { name, file } of deviceNodes(guest)) if (file !== undefined) contents.set(name, await send(file));
+    for (const { name, file, use } of deviceNodes(guest))
+      if (file !== undefined) contents.set(name, await send(file, use));
     const compiled = compileGuest(guest, contents);
     if (compiled.length > MOST_DESCRIPTION) throw tooLarge(guest.name, compiled.length);
     const description = await send(compiled);
@@ -81,13 +82,15 @@ async function create({ link, paths }: Service, request: CreateRequest): Promise
 interface Uploading {
   readonly tell: (line: Extract<CreateLine, { readonly phase: "upload" }>) => void;
   readonly signal: AbortSignal;
+  /** "own": a guest writes into it. */
+  readonly contents?: "shared" | "own" | undefined;
 }
 
 /** Answers the blob that a file or bytes became. */
 export async function upload(
   client: ChannelClient,
   what: string | Uint8Array,
-  { tell, signal }: Uploading,
+  { tell, signal, contents = "shared" }: Uploading,
 ): Promise<number> {
   const file = typeof what === "string" ? path.basename(what) : "description";
   let told = -PROGRESS_BYTES;
@@ -97,7 +100,7 @@ export async function upload(
     tell({ phase: "upload", file, done, total });
   };
   try {
-    return (await uploadBlob(client, what, { onProgress, signal })).id;
+    return (await uploadBlob(client, what, { onProgress, signal, contents })).id;
   } catch (error) {
     const why = { ENOENT: "there is no such file", EACCES: "it cannot be read", EISDIR: "it is a folder" }[
       codeOf(error) ?? ""

@@ -4,7 +4,7 @@ import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { parse } from "@typeone/fdt";
 import { WireDevice, WireDeviceFlag } from "@typeone/protocol";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { HostClient } from "./client.ts";
 import { macText, slotText, toDisk } from "./convert-devices.ts";
 import { type FakeHost, fakeGuest, fakeHost } from "./daemon.testing.ts";
@@ -181,6 +181,21 @@ describe("a guest that is created", () => {
     const request = host.hypervisor.done.filter(({ operation }) => operation === "BlobOpen");
     // Kernel, disk, description.
     expect(request).toHaveLength(3);
+  });
+
+  it("writes into contents of its own, and shares what it only reads", async () => {
+    const guest = await fakeGuest(host.root, "web");
+    const file = path.join(host.root, "disk.img");
+    await writeFile(file, Buffer.alloc(4096, 1));
+    const disk = (readOnly: boolean) => ({ source: { file }, readOnly });
+    const opened = vi.spyOn(host.hypervisor.guests, "openBlob");
+    const names = async (name: string, readOnly: boolean): Promise<number> => {
+      opened.mockClear();
+      await client.createGuest({ ...guest, name, disks: [disk(readOnly), disk(readOnly)] });
+      const digests = opened.mock.calls.filter(([size]) => size === 4096).map(([, , digest]) => digest);
+      return new Set(digests.map((digest) => Buffer.from(digest).toString("hex"))).size;
+    };
+    expect([await names("a", true), await names("b", false)]).toEqual([1, 2]);
   });
 
   it("is refused before anything is made if its description is too large", async () => {

@@ -120,9 +120,10 @@ export interface AttachRequest {
 export async function attachDisk({ link }: Service, { name, disk, tell, signal }: AttachRequest): Promise<DiskInfo> {
   const client = await link.client();
   const guest = await findGuest(client, name);
-  const { compileDevice, diskProperties } = await import("@typeone/config");
+  const { compileDevice, diskProperties, writes } = await import("@typeone/config");
   const { source } = disk;
-  const blob = "file" in source ? await upload(client, source.file, { tell, signal }) : undefined;
+  const contents = writes(disk) ? "own" : "shared";
+  const blob = "file" in source ? await upload(client, source.file, { tell, signal, contents }) : undefined;
   try {
     tell({ phase: "create" });
     const properties = { ...diskProperties(disk), ...(blob === undefined ? {} : { "typeone,blob": blob }) };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sends a file or bytes to the hypervisor as a blob: opened by its digest (one that is there already is not sent again),
 // written with many frames under way, begun again where a lost one left a gap, and checked at the end by the other side.
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
 import type { ChannelClient } from "./client.ts";
 import { crc32 } from "./crc32.ts";
@@ -10,6 +10,11 @@ import { ChannelError } from "./errors.ts";
 import { type BlobInfo, BlobWriteCodec, OPERATIONS, WIRE_MAX_BODY, WireBlobState, WireStatus } from "./generated.ts";
 
 export interface UploadOptions {
+  /**
+   * "shared" (default): a blob with the same contents that is there already will do. "own": a guest will write into it, so
+   * it is sent anew, under a name that no other upload finds.
+   */
+  readonly contents?: "shared" | "own";
   readonly onProgress?: (done: number, total: number) => void;
   readonly signal?: AbortSignal | undefined;
 }
@@ -42,7 +47,8 @@ export async function uploadBlob(
   try {
     if (source.size === 0) throw new RangeError(`${source.name} is empty`);
     const { digest, crc } = await digestOf(source, options.signal);
-    const request = { size: BigInt(source.size), crc, digest };
+    const name = options.contents === "own" ? new Uint8Array(randomBytes(digest.length)) : digest;
+    const request = { size: BigInt(source.size), crc, digest: name };
     const { answer: blob } = await client.call(OPERATIONS.BlobOpen, request, { signal: options.signal });
     if (blob.state === WireBlobState.Ready) {
       options.onProgress?.(source.size, source.size);

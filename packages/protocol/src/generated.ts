@@ -936,7 +936,7 @@ export interface BlobOpen {
   readonly size: bigint;
   /** CRC-32 of the whole. */
   readonly crc: number;
-  /** SHA-256. */
+  /** SHA-256, or random bytes for contents of its own. */
   readonly digest: Uint8Array;
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Guests, blobs and streams of the hypervisor that is none: enough of a life cycle for tests of clients. Guests echo what
 // is typed; every change takes a few milliseconds and tells the event stream.
-import { createHash } from "node:crypto";
 import {
   EventCodec,
   type GuestInfo,
@@ -121,8 +120,7 @@ export class FakeGuests {
     blob.bytes.set(bytes.subarray(skip), blob.position);
     blob.position = position + bytes.length;
     if (blob.position < blob.bytes.length) return;
-    const good = crc32(blob.bytes) === blob.crc && createHash("sha256").update(blob.bytes).digest().equals(blob.digest);
-    blob.state = good ? WireBlobState.Ready : WireBlobState.Bad;
+    blob.state = crc32(blob.bytes) === blob.crc ? WireBlobState.Ready : WireBlobState.Bad;
   }
 
   // ---- Guests.

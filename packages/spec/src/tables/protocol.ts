@@ -266,7 +266,12 @@ export const STRUCTS = {
   },
   BlobOpen: {
     doc: "Takes host memory for a blob, or finds one of the same digest that is complete.",
-    fields: { size: u64("Bytes"), crc: u32("CRC-32 of the whole"), reserved: u32("0"), digest: bytes(32, "SHA-256") },
+    fields: {
+      size: u64("Bytes"),
+      crc: u32("CRC-32 of the whole"),
+      reserved: u32("0"),
+      digest: bytes(32, "SHA-256, or random bytes for contents of its own"),
+    },
   },
   BlobInfo: {
     doc: "A blob.",
