@@ -19,7 +19,7 @@ describe("devices that go", () => {
     const space = pci.config(pci.attach(first));
     pci.place(space, WINDOW, WINDOW + 0x4000);
     expect(pci.read(WINDOW + 0x12, 2)).toBe(2);
-    expect([detach(first), remove(first)]).toEqual([0, 0]);
+    expect([detach(first), remove(first)]).toEqual([BUSY, 0]);
     expect([pci.read(space), pci.read(WINDOW + 0x12, 2), pci.read(WINDOW + 0x4000)]).toEqual([
       0xffff_ffff, 0xffff, 0xffff_ffff,
     ]);
@@ -170,7 +170,12 @@ describe("hot-plug", () => {
       expect(detach(device)).toBe(0);
       pci.setWord(device + pci.named("STATUS"), 7);
       expect([detach(device), detach(device), pci.lines()]).toEqual([BUSY, BUSY, [0, 0, 0, 0]]);
+      const command = slot === PLUG ? pci.config(0, 4, 1) : pci.config(0, 4);
+      pci.write(pci.config(31, 0x18), 0x0001_0100);
+      pci.write(command, 6, 2);
       pci.setWord(device + pci.named("STATUS"), 0);
+      expect(detach(device)).toBe(BUSY);
+      pci.write(command, 2, 2);
       expect(detach(device)).toBe(0);
     }
   });

@@ -11,6 +11,7 @@ import { TRANSPORT_MMIO, TRANSPORT_PCI, VirtioDevice } from "../virtio/device";
 import { onPciInterrupt } from "../virtio/interrupt";
 import {
   clearHints,
+  configWord,
   giveFunction,
   giveHost,
   HINTS,
@@ -30,6 +31,7 @@ import { PCI_CONFIG_BASE, PCI_CONFIG_BUS, PCI_WINDOW_BASE, PCI_WINDOW_SIZE } fro
 import { pciMessage } from "./message";
 import { isPoweredOff, isWatched, plugEvent, pressButton } from "./slot";
 import { buildSpace } from "./space";
+import { PCI_COMMAND, PCI_COMMAND_MASTER } from "./spec";
 
 /** Any free slot of bus 0. */
 export const ANY_SLOT: i32 = -1;
@@ -151,13 +153,18 @@ export function pciDetach(device: VirtioDevice): i32 {
   const pci = changetype<PciFunction>(device.function);
   const port = changetype<PciFunction>(pci.port);
   if (pci.port && isPoweredOff(port)) return Status.Ok;
-  if (!pci.port || !isWatched(port)) return device.status == 0 ? Status.Ok : Status.Busy;
+  if (!pci.port || !isWatched(port)) return isUsed(pci) ? Status.Busy : Status.Ok;
   if (!pci.leaving) {
     pci.leaving = 1;
     pressButton(port);
     followLine(port);
   }
   return Status.Busy;
+}
+
+/** Whether a driver has the device: one that goes resets it first, and last of all takes bus mastering away. */
+function isUsed(pci: PciFunction): bool {
+  return pci.device.status != 0 || (configWord(pci, PCI_COMMAND) & PCI_COMMAND_MASTER) != 0;
 }
 
 /** Takes a device away that is quiet, whatever its guest thinks. Busy while a vCPU works on it: call again. */

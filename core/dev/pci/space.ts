@@ -18,8 +18,10 @@ import { clearMessages } from "./message";
 import { portPlugged } from "./slot";
 import {
   EXPRESS_BYTES,
+  EXPRESS_DEVICE,
   EXPRESS_DEVICE_CONTROL,
   EXPRESS_ENDPOINT,
+  EXPRESS_ERRORS_BY_ROLE,
   EXPRESS_FLAGS,
   EXPRESS_LINK,
   EXPRESS_LINK_CONTROL,
@@ -188,6 +190,7 @@ function addExpress(pci: PciFunction, at: u32, type: u32, bytes: u32): u32 {
   pci.express = at;
   const next = capability(pci, at, PCI_CAP_EXPRESS, bytes);
   store<u16>(pci.config + at + EXPRESS_FLAGS, <u16>type);
+  put(pci, at + EXPRESS_DEVICE, EXPRESS_ERRORS_BY_ROLE);
   writable(pci, at + EXPRESS_DEVICE_CONTROL, 0xf);
   put(pci, at + EXPRESS_LINK, EXPRESS_LINK_SPEED);
   store<u16>(pci.config + at + EXPRESS_LINK_STATUS, <u16>EXPRESS_LINK_SPEED);

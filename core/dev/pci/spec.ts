@@ -88,6 +88,7 @@ export const EXPRESS_FLAGS: u32 = 0x2; // Version, type
 export const EXPRESS_ENDPOINT: u32 = 0x1; // Of flags: version 1, an endpoint
 export const EXPRESS_PORT: u32 = 0x141; // Of flags: version 1, a root port with a slot
 export const EXPRESS_DEVICE: u32 = 0x4; // Device capabilities
+export const EXPRESS_ERRORS_BY_ROLE: u32 = 0x8000; // Of device capabilities: an error is reported by its role (since version 1.1)
 export const EXPRESS_DEVICE_CONTROL: u32 = 0x8; // Device control; status above
 export const EXPRESS_LINK: u32 = 0xc; // Link capabilities
 export const EXPRESS_LINK_CONTROL: u32 = 0x10; // Link control; status above

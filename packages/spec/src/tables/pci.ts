@@ -45,6 +45,7 @@ export const pciPort = group("PCI Express root ports (PCI Express 5.0 §7.5)", {
   EXPRESS_ENDPOINT: u32(0x0001, "Of flags: version 1, an endpoint"),
   EXPRESS_PORT: u32(0x0141, "Of flags: version 1, a root port with a slot"),
   EXPRESS_DEVICE: u32(0x04, "Device capabilities"),
+  EXPRESS_ERRORS_BY_ROLE: u32(0x8000, "Of device capabilities: an error is reported by its role (since version 1.1)"),
   EXPRESS_DEVICE_CONTROL: u32(0x08, "Device control; status above"),
   EXPRESS_LINK: u32(0x0c, "Link capabilities"),
   EXPRESS_LINK_CONTROL: u32(0x10, "Link control; status above"),
