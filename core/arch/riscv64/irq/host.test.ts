@@ -202,6 +202,8 @@ class ImsicModel {
   }
 }
 
+const fileOf = (hart: number): bigint => 0x28000000n + BigInt(hart) * 0x1000n;
+
 let unit: UnitModule;
 let machine: Machine;
 let imsics: ImsicModel[];
@@ -281,6 +283,7 @@ async function start(kind: number) {
     view.setUint32(records + hart * 2048 + hartIndex, hart, true);
     const entry = info + 64 + hart * 24;
     view.setBigUint64(entry, BigInt(10 + hart), true);
+    view.setBigUint64(entry + 8, fileOf(hart), true);
     view.setUint32(entry + 16, kind === KIND.plic ? 2 * hart + 1 : hart, true);
   }
   current = 0;
@@ -351,6 +354,31 @@ for (const [name, kind] of Object.entries(KIND)) {
       expect(serve(1, () => {})).toBe(0);
       expect(serve(2, () => machine.drive(33, false))).toBe(33);
       expect(pending(2)).toBe(false);
+    });
+
+    it("gives out messages, each once, only where messages are taken", () => {
+      const message = info + 2048;
+      if (kind !== KIND.imsic) {
+        expect(call("allocateHostMessage", message)).toBe(-6);
+        return;
+      }
+      const seen = new Set<number>();
+      for (let id = SOURCES + 1; id <= 255; id++) {
+        expect(call("allocateHostMessage", message)).toBe(0);
+        const view = unit.view();
+        expect(view.getBigUint64(message, true)).toBe(fileOf(0));
+        expect(view.getUint32(message + 8, true)).toBe(view.getUint32(message + 12, true));
+        seen.add(view.getUint32(message + 8, true));
+      }
+      expect(seen.size).toBe(255 - SOURCES);
+      expect(Math.min(...seen)).toBe(SOURCES + 1);
+      expect(call("allocateHostMessage", message)).toBe(-8);
+      imsics[0]!.post(200);
+      expect(serve(0, () => {})).toBe(200);
+      expect(pending(0)).toBe(false);
+      call("disableHostInterrupt", 200);
+      imsics[0]!.post(200);
+      expect(pending(0)).toBe(false);
     });
 
     it("silences a source, and brings it back", () => {
