@@ -55,6 +55,7 @@ export const WIRE_OWNER_FREE: u32 = 0;
 export const WIRE_OWNER_GUEST: u32 = 1;
 export const WIRE_OWNER_BLOB: u32 = 2;
 export const WIRE_OWNER_RESERVED: u32 = 3;
+export const WIRE_OWNER_DISK: u32 = 4;
 export const WIRE_VCPU_ACTION_PAUSE: u32 = 1;
 export const WIRE_VCPU_ACTION_RESUME: u32 = 2;
 export const WIRE_VCPU_ACTION_AFFINITY: u32 = 3;

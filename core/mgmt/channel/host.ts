@@ -17,12 +17,28 @@ import { Status } from "../../lib/status";
 import { MAX_GUESTS, MAX_VCPUS } from "../../limits";
 import { arenaFree } from "../../mem/arena";
 import { blobCount } from "../../mem/blob";
-import { OWNER_BLOB, OWNER_FREE, OWNER_RESERVED, ramFree, ramNextRun, RamRun, ramTotal } from "../../mem/ram";
+import {
+  OWNER_BLOB,
+  OWNER_DISK,
+  OWNER_FREE,
+  OWNER_RESERVED,
+  ramFree,
+  ramNextRun,
+  RamRun,
+  ramTotal,
+} from "../../mem/ram";
 import { Entity, KIND_VCPU, KIND_WORKER } from "../../sched/entity";
 import { hartIdleTime, schedMembers } from "../../sched/sched";
 import { Vcpu } from "../../guest/vcpu";
 import { linkBad, linkFrames, linkWindow } from "../link/link";
-import { WIRE_OWNER_BLOB, WIRE_OWNER_FREE, WIRE_OWNER_GUEST, WIRE_OWNER_RESERVED, WIRE_VERSION } from "../wire";
+import {
+  WIRE_OWNER_BLOB,
+  WIRE_OWNER_DISK,
+  WIRE_OWNER_FREE,
+  WIRE_OWNER_GUEST,
+  WIRE_OWNER_RESERVED,
+  WIRE_VERSION,
+} from "../wire";
 import * as wire from "../wire-structs";
 import { addRecord, putText } from "./answer";
 import { guestsExisting, guestsWithVmid, linesRaised } from "./count";
@@ -137,6 +153,7 @@ export function listMemory(body: usize): i32 {
 function ownerKind(owner: u32): u32 {
   if (owner == OWNER_FREE) return WIRE_OWNER_FREE;
   if (owner == OWNER_BLOB) return WIRE_OWNER_BLOB;
+  if (owner == OWNER_DISK) return WIRE_OWNER_DISK;
   return owner == OWNER_RESERVED ? WIRE_OWNER_RESERVED : WIRE_OWNER_GUEST;
 }
 

@@ -136,7 +136,7 @@ export interface HartInfo {
 export interface MemoryRun {
   readonly hpa: string;
   readonly bytes: number;
-  readonly owner: "free" | "guest" | "blob" | "reserved";
+  readonly owner: "free" | "guest" | "blob" | "reserved" | "disk";
   readonly guest?: string;
 }
 

@@ -30,7 +30,7 @@ const POLICIES: readonly EndPolicy[] = ["preserve", "restart", "destroy"];
 const HSM = ["started", "stopped", "starting", "stopping", "suspended", "suspending", "resuming"];
 const VCPU_STATES = ["stopped", "waiting", "ready", "running"] as const;
 const VCPU_POLICIES = ["priority", "rate-monotonic", "pinned"] as const;
-const OWNERS = ["free", "guest", "blob", "reserved"] as const;
+const OWNERS = ["free", "guest", "blob", "reserved", "disk"] as const;
 
 export const stateName = (state: number): GuestState | undefined => STATES[state];
 const policy = (policies: number, shift: number): EndPolicy => POLICIES[(policies >> shift) & 0xff] ?? "preserve";

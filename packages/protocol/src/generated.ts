@@ -126,6 +126,7 @@ export const WireOwner = {
   Guest: 1,
   Blob: 2,
   Reserved: 3,
+  Disk: 4,
 } as const;
 
 /** What VcpuAction asks for. */

@@ -57,7 +57,7 @@ export const mem = defineVerb({
     const sum = (owner: MemoryRun["owner"]) =>
       bytes(runs.filter((run) => run.owner === owner).reduce((all, run) => all + run.bytes, 0));
     printLine(context, table(columns, runs, { style: context.style }));
-    remark(context, `guests ${sum("guest")}, blobs ${sum("blob")}, free ${sum("free")}`);
+    remark(context, `guests ${sum("guest")}, blobs ${sum("blob")}, RAM disks ${sum("disk")}, free ${sum("free")}`);
   },
 });
 

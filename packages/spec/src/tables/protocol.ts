@@ -68,7 +68,7 @@ export const WIRE_ENUMS = {
     values: { State: 1, Created: 2, Destroyed: 3, Crash: 4, RestartLimit: 5, Load: 6, Vcpu: 7, Session: 8 },
   },
   WireBlobState: { doc: "States of a blob", values: { Open: 1, Ready: 2, Bad: 3 } },
-  WireOwner: { doc: "Owners of host memory", values: { Free: 0, Guest: 1, Blob: 2, Reserved: 3 } },
+  WireOwner: { doc: "Owners of host memory", values: { Free: 0, Guest: 1, Blob: 2, Reserved: 3, Disk: 4 } },
   WireVcpuAction: {
     doc: "What VcpuAction asks for",
     values: { Pause: 1, Resume: 2, Affinity: 3, Priority: 4, Weight: 5 },
