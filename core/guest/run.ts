@@ -81,7 +81,8 @@ function choose(hart: Hart): usize {
       runWorker(changetype<Worker>(changetype<usize>(entity)), hart);
       // A worker with much to do comes again at once: whom its hart's interrupts wake does not wait for its end.
       pendingInterrupts(hart);
-    } else if (prepare(changetype<Vcpu>(changetype<usize>(entity)), hart)) {
+    } else if (prepare(changetype<Vcpu>(changetype<usize>(entity)), hart) && !needsReschedule()) {
+      // Who was unloaded for it may have come into this hart's queue by that, and nobody else would say so again.
       return changetype<usize>(entity) | ALL_REGISTERS;
     }
   }

@@ -178,7 +178,7 @@ describe("a vCPU at run time", { timeout: 120_000 }, () => {
     machine.check();
   });
 
-  it.each([1, 2, 3, 4, 5, 6])("any mixture of requests leaves everybody going, schedule %d", async (seed) => {
+  it.each([1, 2, 3, 4, 5, 6, 55, 85])("any mixture of requests leaves everybody going, schedule %d", async (seed) => {
     const { machine, alpha, beta } = await beatingMachine(seed, 1 + (seed % 3));
     const requests = [
       ...[0, 1, 2].flatMap((index) => [`vcpu pause alpha ${index}`, `vcpu resume alpha ${index}`]),
