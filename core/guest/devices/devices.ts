@@ -10,7 +10,7 @@ import { Description } from "../description";
 import { Guest } from "../guest";
 import { refuse } from "../refusal";
 import { makeDevice, unmakeDevice } from "./make";
-import { checkDevice, DEVICE_NONE, deviceKind, isOnMmio, MAX_DEVICES } from "./node";
+import { checkSentDevice, DEVICE_NONE, deviceKind, isOnMmio, MAX_DEVICES } from "./node";
 import { deviceAt, emptyDevice, freeUnit } from "./table";
 
 /** Makes all devices that the description's node names. On a failure nothing of them is left. */
@@ -32,7 +32,7 @@ export function attachDevice(guest: Guest, fdt: usize, node: usize): i32 {
   if (deviceKind(fdt, node) == DEVICE_NONE) return refuse(Status.Invalid, "the node is no device");
   if (isOnMmio(fdt, node)) return refuse(Status.Unsupported, "VirtIO-MMIO devices come with the guest, not later");
   if (!guest.pci) return refuse(Status.Unsupported, "the guest has no PCI: give it a device, or typeone,hotplug");
-  const status = checkDevice(fdt, node);
+  const status = checkSentDevice(fdt, node);
   return status == Status.Ok ? addDevice(guest, fdt, node) : status;
 }
 

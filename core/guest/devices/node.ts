@@ -51,7 +51,7 @@ export function describeDevices(fdt: usize, node: usize, into: Description): i32
   let mmio: u32 = 0;
   for (let child = fdtChild(node); child; child = fdtSibling(child)) {
     if (deviceKind(fdt, child) == DEVICE_NONE) continue;
-    const status = checkDevice(fdt, child);
+    const status = into.sent ? checkSentDevice(fdt, child) : checkDevice(fdt, child);
     if (status != Status.Ok) return status;
     into.deviceCount += 1;
     mmio += u32(isOnMmio(fdt, child));
@@ -65,6 +65,13 @@ export function describeDevices(fdt: usize, node: usize, into: Description): i32
   into.fdt = fdt;
   into.node = node;
   return Status.Ok;
+}
+
+/** The same of a node that a toolstack sent: a host address in it is not for the sender to choose. */
+export function checkSentDevice(fdt: usize, node: usize): i32 {
+  if (fdtHas(fdt, node, "reg"))
+    return refuse(Status.Invalid, "a disk that comes later is made of a blob, not of a reg");
+  return checkDevice(fdt, node);
 }
 
 /** One device's node, of a kind that is not DEVICE_NONE. */
