@@ -189,6 +189,19 @@ describe("net attach, detach and limit", () => {
   });
 });
 
+describe("info", () => {
+  it("names a guest's disks and networks", async () => {
+    const { out } = await run("info web");
+    expect(out).toMatch(
+      /^disks +disk0 of data, 4 GiB\n {2,}disk1 of data, 4 GiB, overlay\nnetworks +net0 on lan, 52:54:00:00:00:01, VLAN 10\n/m,
+    );
+    expect(JSON.parse((await run("info db --json")).out)).toMatchObject({
+      disks: [{ state: "failed" }],
+      networks: [{ network: "lan" }],
+    });
+  });
+});
+
 describe("help", () => {
   it("shows the verbs, and one with its words", async () => {
     expect((await run("disk --help")).out).toContain("attach");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // `typeone info [NAME]`: all about one guest, or about the host.
-import type { GuestDetail } from "../host-client.ts";
+import type { DiskInfo, GuestDetail, HostClient, NetInfo } from "../host-client.ts";
 import { bytes, count, duration } from "../output/format.ts";
 import { printJson, printLine } from "../output/print.ts";
 import type { Style } from "../output/style.ts";
@@ -17,7 +17,35 @@ export function exitTotals(guest: GuestDetail): [string, number][] {
   return [...totals].filter(([, times]) => times > 0).sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0]));
 }
 
-function guestFacts(guest: GuestDetail, style: Style): string {
+interface Devices {
+  readonly disks: readonly DiskInfo[];
+  readonly networks: readonly NetInfo[];
+}
+
+/** What it has of disks and networks; nothing where the hypervisor cannot tell. */
+async function devicesOf(client: HostClient, name: string): Promise<Devices> {
+  const [disks, nets] = await Promise.all([
+    client.disks().then(
+      ({ guests }) => guests,
+      () => [],
+    ),
+    client.networks().then(
+      ({ guests }) => guests,
+      () => [],
+    ),
+  ]);
+  return { disks: disks.filter(({ guest }) => guest === name), networks: nets.filter(({ guest }) => guest === name) };
+}
+
+function diskFact({ index, disk, sizeBytes, readOnly, overlay, state }: DiskInfo): string {
+  const mode = overlay !== undefined ? ", overlay" : readOnly ? ", read-only" : "";
+  return `disk${index}${disk === undefined ? "" : ` of ${disk}`}, ${bytes(sizeBytes)}${mode}${state === "ok" ? "" : `, ${state}`}`;
+}
+
+const netFact = ({ index, network, mac, vlan }: NetInfo): string =>
+  `net${index} on ${network}, ${mac}${vlan === undefined ? "" : `, VLAN ${vlan}`}`;
+
+function guestFacts(guest: GuestDetail, { disks, networks }: Devices, style: Style): string {
   const lost = guest.consoleLost > 0 ? `, ${count(guest.consoleLost)} lost` : "";
   const exits = exitTotals(guest).map(([kind, times]) => `${kind} ${count(times)}`);
   return facts(
@@ -28,6 +56,8 @@ function guestFacts(guest: GuestDetail, style: Style): string {
       ["crash", guest.crashed ? `there is a record: typeone crash show ${guest.name}` : undefined],
       ["vCPUs", `${guest.vcpus} of ${guest.maxVcpus} may run, ${guest.onlineVcpus} started`],
       ["memory", `${bytes(guest.memoryBytes)} at ${guest.ramBase}`],
+      ...disks.map((disk, i) => [i === 0 ? "disks" : "", diskFact(disk)] as const),
+      ...networks.map((net, i) => [i === 0 ? "networks" : "", netFact(net)] as const),
       ["created", `${duration(guest.ageNs / 1e9)} ago`],
       ["up", guest.uptimeNs === undefined ? undefined : duration(guest.uptimeNs / 1e9)],
       ["run time", duration(guest.runTimeNs / 1e9)],
@@ -59,8 +89,9 @@ export default defineVerb({
     const client = await context.connect();
     if (name === undefined) return printHostInfo(context, await client.host());
     const guest = await client.guest(name);
-    if (context.format === "json") printJson(context, guest);
-    else printLine(context, guestFacts(guest, context.style));
+    const devices = await devicesOf(client, guest.name);
+    if (context.format === "json") printJson(context, { ...guest, ...devices });
+    else printLine(context, guestFacts(guest, devices, context.style));
     return undefined;
   },
 });
