@@ -55,8 +55,9 @@ export class HostQueue {
   /** Entries of the ring, and how many a token takes in it. */
   size: u32 = 0;
   run: u32 = 0;
-  /** Most segments of a token. */
+  /** Most segments of a token, and how many tokens there are. */
   most: u32 = 0;
+  count: u32 = 0;
   /** First free token, and how many the device has. */
   free: u32 = 0;
   given: u32 = 0;
@@ -68,6 +69,7 @@ export class HostQueue {
   used: u16 = 0;
   told: u16 = 0;
   queuePad: u16 = 0;
+  endPad: u32 = 0;
   /** The token that is being made: where its next descriptor goes, segments so far, bytes that the device writes. */
   current: u32 = 0;
   cursor: usize = 0;
@@ -107,8 +109,8 @@ export function queueMake(at: HostVirtio, number: u32, size: u32, most: u32): Ho
   queue.size = size;
   queue.mmio = u32(at.kind == VIA_MMIO);
   queue.event = u32(virtioHas(at, VIRTIO_F_EVENT));
-  const count = size / queue.run;
-  for (let i: u32 = 0; i < count; i++) tokenOf(queue, i).next = i + 1 < count ? i + 1 : NONE;
+  queue.count = size / queue.run;
+  for (let i: u32 = 0; i < queue.count; i++) tokenOf(queue, i).next = i + 1 < queue.count ? i + 1 : NONE;
   queue.doorbell = virtioQueueStart(at, size, rings);
   return queue.doorbell ? queue : none;
 }
@@ -119,7 +121,7 @@ function tokenOf(queue: HostQueue, token: u32): Token {
 
 /** Tokens that there are. */
 export function queueTokens(queue: HostQueue): u32 {
-  return queue.size / queue.run;
+  return queue.count;
 }
 
 /** Takes a free token for a request of its own; QUEUE_EMPTY if the device has them all. */
@@ -214,9 +216,8 @@ export function queueTake(queue: HostQueue): i32 {
   const entry = ring + 4 + (((<u32>queue.used) & (queue.size - 1)) << 3);
   const head = hw.atomicLoad(entry);
   queue.length = hw.atomicLoad(entry + 4);
-  if (head >= queue.size || head % queue.run) return QUEUE_BROKEN;
-  const number = head / queue.run;
-  if (number >= queueTokens(queue)) return QUEUE_BROKEN;
+  const number = queue.run == 1 ? head : head / queue.run;
+  if (number >= queue.count || number * queue.run != head) return QUEUE_BROKEN;
   const token = tokenOf(queue, number);
   if (token.next != GIVEN || (token.writable != 0 && queue.length > token.writable)) return QUEUE_BROKEN;
   queue.owner = token.owner;
@@ -233,7 +234,7 @@ function release(queue: HostQueue, token: Token, number: u32): void {
 
 /** After the device was given up: the next token that it had, free again; QUEUE_EMPTY if it has none. */
 export function queueRecall(queue: HostQueue): i32 {
-  for (let i: u32 = 0; i < queueTokens(queue) && queue.given != 0; i++) {
+  for (let i: u32 = 0; i < queue.count && queue.given != 0; i++) {
     const token = tokenOf(queue, i);
     if (token.next != GIVEN) continue;
     queue.owner = token.owner;
