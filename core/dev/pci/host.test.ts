@@ -173,7 +173,7 @@ describe("hot-plug", () => {
       const command = slot === PLUG ? pci.config(0, 4, 1) : pci.config(0, 4);
       pci.write(pci.config(31, 0x18), 0x0001_0100);
       pci.write(command, 6, 2);
-      pci.setWord(device + pci.named("STATUS"), 0);
+      pci.setWord(device + pci.named("STATUS"), 1);
       expect(detach(device)).toBe(BUSY);
       pci.write(command, 2, 2);
       expect(detach(device)).toBe(0);

@@ -7,6 +7,7 @@ import * as hw from "../../hw";
 import { Status } from "../../lib/status";
 import { busAdd } from "../../mmio/bus";
 import { KIND_PCI_CONFIG, KIND_PCI_WINDOW, Region } from "../../mmio/region";
+import { VIRTIO_STATUS_ACKNOWLEDGE } from "../spec";
 import { TRANSPORT_MMIO, TRANSPORT_PCI, VirtioDevice } from "../virtio/device";
 import { onPciInterrupt } from "../virtio/interrupt";
 import {
@@ -162,9 +163,11 @@ export function pciDetach(device: VirtioDevice): i32 {
   return Status.Busy;
 }
 
-/** Whether a driver has the device: one that goes resets it first, and last of all takes bus mastering away. */
+/** Whether a driver has the device: one that goes leaves it acknowledged at most, and last of all without bus mastering. */
 function isUsed(pci: PciFunction): bool {
-  return pci.device.status != 0 || (configWord(pci, PCI_COMMAND) & PCI_COMMAND_MASTER) != 0;
+  return (
+    (pci.device.status & ~VIRTIO_STATUS_ACKNOWLEDGE) != 0 || (configWord(pci, PCI_COMMAND) & PCI_COMMAND_MASTER) != 0
+  );
 }
 
 /** Takes a device away that is quiet, whatever its guest thinks. Busy while a vCPU works on it: call again. */
