@@ -48,7 +48,7 @@ export function deferQueue(queue: Virtqueue): void {
   hw.atomicCompareSwap(changetype<usize>(queue) + offsetof<Virtqueue>("deferred"), 0, ticket);
   const guest = queue.owner.guest;
   const here = changetype<Vcpu>(thisHart().loaded);
-  const isHere = changetype<usize>(here) != 0 && here.guest == guest;
+  const isHere = changetype<usize>(here) != 0 && here.guest == guest && here.state != STATE_STOPPED;
   vcpuRequest(isHere ? here : anyVcpu(guest), REQUEST_DEVICE);
 }
 

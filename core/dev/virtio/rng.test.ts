@@ -102,6 +102,12 @@ describe("the entropy device", () => {
     expect(bench.field(test.queue, "KICKS")).toBe(0);
   });
 
+  it("works again after a reset when whoever worked on its queue went wrong in the middle", () => {
+    bench.setField(test.queue, "KICKS", 1);
+    bench.store(test.device, REG.status, 0);
+    expect(bench.field(test.queue, "KICKS")).toBe(0);
+  });
+
   it("does nothing for a queue that was deferred when the device is quiet", () => {
     ask(4);
     bench.call("deferQueue", test.queue);

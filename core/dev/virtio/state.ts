@@ -147,6 +147,8 @@ function powerOn(device: VirtioDevice): void {
     queue.size = queue.maximum;
     queue.descriptors = queue.driver = queue.device = 0;
     queue.vector = NO_VECTOR;
+    // Whoever worked on it went wrong in the middle, or finds nothing to do any more.
+    queue.kicks = 0;
     queueRestart(queue);
     release(queue.lock);
   }
