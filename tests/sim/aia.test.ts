@@ -432,7 +432,8 @@ describe("no message is lost or invented", () => {
         ...HOST,
         harts,
         guestFiles,
-        interleave: 0.02,
+        interleave: 0.05,
+        smstateen: seed % 2 === 0,
         spuriousWake: 0.001,
       });
       const machine = await storm.machine;
