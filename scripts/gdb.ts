@@ -19,6 +19,7 @@ const demo = await prepareDemo(
     guestMemoryMiB: 256,
     log: "normal",
     seed: "fixed",
+    root: "memory",
   },
   createProgress(),
 );

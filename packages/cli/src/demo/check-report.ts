@@ -19,6 +19,7 @@ function guestRow(guest: GuestResult): string[] {
     guest.instructions === undefined ? MISSING : `${formatCount(guest.instructions / 1e6)} M`,
     count(exits),
     guest.answer ?? MISSING,
+    guest.network ?? MISSING,
   ];
 }
 
@@ -32,6 +33,7 @@ export function guestTable(guests: readonly GuestResult[]): string {
     { title: "instructions", align: "right" },
     { title: "exits", align: "right" },
     { title: "answer" },
+    { title: "network" },
   ] as const;
   return formatTable(columns, guests.map(guestRow));
 }

@@ -9,7 +9,16 @@ import { checkDemo } from "./check.ts";
 import { exitTable, failureText, guestTable } from "./check-report.ts";
 import type { PreparedDemo } from "./prepare.ts";
 
-const DEFAULTS = { guests: "2", vcpus: "2", "guest-memory": "256", harts: "2", aia: "none", cpu: "rv64", sstc: "on" };
+const DEFAULTS = {
+  root: "memory",
+  guests: "2",
+  vcpus: "2",
+  "guest-memory": "256",
+  harts: "2",
+  aia: "none",
+  cpu: "rv64",
+  sstc: "on",
+};
 const plan = planDemo({ ...DEFAULTS, check: true }, {});
 
 async function check(mode: string, timeoutMs = 1500) {

@@ -13,7 +13,8 @@ import {
   messageOf,
 } from "@typeone/host";
 import { type GuestStats, readGuestStats } from "./guest-stats.ts";
-import type { DemoPlan, PreparedDemo } from "./prepare.ts";
+import type { DemoPlan, PreparedDemo, Reach } from "./prepare.ts";
+import { sshBanner } from "./ssh-banner.ts";
 import { HOST, TypeOneConsole } from "./typeone-console.ts";
 
 export interface GuestResult {
@@ -30,6 +31,8 @@ export interface GuestResult {
    */
   readonly instructions?: number;
   readonly answer?: string;
+  /** What of its network was tried, in words. */
+  readonly network?: string;
   readonly stats?: GuestStats;
 }
 
@@ -56,6 +59,8 @@ export interface CheckOptions {
   readonly plan: DemoPlan;
   readonly progress: Progress;
   readonly timeoutMs: number;
+  /** How this machine reaches a guest, if it does. */
+  readonly reach?: Reach;
   /** Gets the serial line as it comes. */
   readonly transcript?: { write(bytes: Buffer): unknown };
 }
@@ -78,6 +83,7 @@ class CheckError extends Error {
 const ANSWER_TRIES = 4;
 const ANSWER_MS = 15_000;
 const LOOK_MS = 1_500;
+const LOGIN_MS = 60_000;
 
 async function at<T>(where: string, step: string, work: Promise<T>): Promise<T> {
   return work.catch((error: unknown) => {
@@ -88,7 +94,9 @@ async function at<T>(where: string, step: string, work: Promise<T>): Promise<T> 
 async function waitUp(line: TypeOneConsole, results: Results, options: CheckOptions): Promise<void> {
   const start = Date.now();
   const one = async (guest: Mutable<GuestResult>) => {
-    const announcement = new RegExp(`${GUEST_UP} ${guest.name}\\b`);
+    const words =
+      options.plan.root === "disk" ? `Debian GNU/Linux \\S+ ${guest.name} ttyS0` : `${GUEST_UP} ${guest.name}\\b`;
+    const announcement = new RegExp(words);
     const waited = line.console.waitFor(announcement, { timeoutMs: options.timeoutMs, from: "start" });
     await at(guest.name, "boot to userland", waited);
     guest.upSeconds = (Date.now() - start) / 1000;
@@ -125,15 +133,51 @@ async function askGuest(line: TypeOneConsole, guest: Mutable<GuestResult>): Prom
   }
 }
 
+/** Logs root in, who has no password; the prompt that comes is the shell's. */
+async function logIn(line: TypeOneConsole, guest: GuestResult): Promise<void> {
+  line.focus(guest.name);
+  line.console.type("\r");
+  await at(guest.name, "show its login prompt", line.console.waitFor(/login: /, { timeoutMs: LOGIN_MS }));
+  line.console.type("root\r");
+  const prompt = new RegExp(`root@${guest.name}:`);
+  await at(guest.name, "log root in", line.console.waitFor(prompt, { timeoutMs: LOGIN_MS }));
+}
+
+/** Each guest but the first pings the first; this machine greets the first one's ssh through the forwarded port. */
+async function tryNetwork(line: TypeOneConsole, results: Results, reach: Reach): Promise<string> {
+  const others = [...results.values()].filter(({ name }) => name !== reach.guest);
+  for (const guest of others) {
+    line.focus(guest.name);
+    line.console.type(`ping -c 3 ${reach.address}\r`);
+    const answered = line.console.waitFor(/([1-3]) received/, { timeoutMs: LOGIN_MS });
+    const [, count] = await at(guest.name, `ping ${reach.guest}`, answered);
+    guest.network = `${count} of 3 pings to ${reach.guest}`;
+  }
+  const banner = await at(reach.guest, "greet by ssh", sshBanner(reach.port));
+  const first = results.get(reach.guest);
+  if (first) first.network = `${banner} at port ${reach.port}`;
+  return [...results.values()].map(({ name, network = "" }) => `${name}: ${network}`).join(", ");
+}
+
 async function runSteps(line: TypeOneConsole, results: Results, options: CheckOptions): Promise<void> {
+  const { reach, plan } = options;
   await waitUp(line, results, options);
+  if (plan.root === "disk") {
+    await inStep(options.progress, "log in", async () => {
+      for (const guest of results.values()) await logIn(line, guest);
+    });
+  }
   await inStep(options.progress, "type a command into each guest", async (step) => {
     for (const guest of results.values()) {
       await askGuest(line, guest);
-      await readUpStamp(line, guest, options.plan);
+      if (plan.root === "memory") await readUpStamp(line, guest, plan);
     }
     step.done([...results.values()].map((guest) => guest.answer).join(", "));
   });
+  if (reach)
+    await inStep(options.progress, "try the network", async (step) =>
+      step.done(await tryNetwork(line, results, reach)),
+    );
   await inStep(options.progress, "read the hypervisor's counters", async () => {
     line.focus(HOST);
     for (const guest of results.values()) {

@@ -13,6 +13,13 @@ export function keyHelp(guests: readonly string[]): string {
   return [`${key("0")} host`, ...numbered, `${key("Ctrl-]")} next`, `${key("q")} quit`].join(" · ");
 }
 
+/** How to log in, and how to come in from outside; empty for guests in memory, whose shells are there by themselves. */
+function reachText({ reach }: PreparedDemo): string {
+  if (!reach) return "";
+  const ssh = `ssh -p ${reach.port} -i ${reach.keyFile} root@127.0.0.1`;
+  return `log in as ${pc.bold("root")}, there is no password; from another terminal, once ${reach.guest} is up:\n${pc.bold(ssh)}\n`;
+}
+
 /** Runs until the person quits or the machine ends; answers how the machine ended, or undefined when it was quit. */
 export async function runInteractive(demo: PreparedDemo): Promise<MachineExit | undefined> {
   const { stdin, stdout } = process;
@@ -24,7 +31,7 @@ export async function runInteractive(demo: PreparedDemo): Promise<MachineExit | 
     });
   }
   const help = keyHelp(demo.guests.map((guest) => guest.name));
-  stdout.write(`\n${help}\n\n`);
+  stdout.write(`\n${help}\n${reachText(demo)}\n`);
   const machine = await launch(demo.image.args);
   const filterKeys = createKeyFilter();
   const filterOutput = createOutputFilter();

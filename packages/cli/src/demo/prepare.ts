@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Everything before the boot: tools, Debian's parts, the hypervisor, the initramfs, the boot image. Each step is shown
-// with its time; on a second run each finds its work done. Called by the demo's interactive and check forms.
+// Everything before the boot: tools, Debian's parts, the hypervisor, the boot image. Each step is shown with its time; on
+// a second run each finds its work done. Called by the demo's interactive and check forms. Where the guests' files are is
+// the plan's choice: a Debian on a disk (disk-guests.ts), or a small initramfs in memory (here).
+import type { FdtTree } from "@typeone/fdt";
 import {
   type BootImage,
   type GuestSpec,
@@ -16,6 +18,7 @@ import {
   inStep,
   messageOf,
 } from "@typeone/host";
+import { diskGuests } from "./disk-guests.ts";
 
 export interface DemoPlan {
   readonly machine: MachineOptions;
@@ -25,12 +28,33 @@ export interface DemoPlan {
   readonly log: "quiet" | "normal";
   readonly seed: "random" | "fixed";
   readonly terminal?: { readonly rows: number; readonly columns: number };
+  /** "disk": Debian under systemd from a VirtIO disk, with a network; "memory": its kernel with an initramfs. */
+  readonly root: "disk" | "memory";
+}
+
+/** How a guest is reached from this machine. */
+export interface Reach {
+  readonly guest: string;
+  readonly port: number;
+  /** Address on the guests' network. */
+  readonly address: string;
+  readonly keyFile: string;
 }
 
 export interface PreparedDemo {
   readonly image: BootImage;
+  readonly reach?: Reach;
   readonly guests: readonly GuestSpec[];
   readonly kernelVersion: string;
+}
+
+/** What the two kinds of guests have in common. */
+export interface Parts {
+  readonly guests: readonly GuestSpec[];
+  readonly kernelVersion: string;
+  readonly machine: MachineOptions;
+  readonly reach?: Reach;
+  readonly editTree?: (tree: FdtTree) => void;
 }
 
 export const GUEST_NAMES = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota"] as const;
@@ -50,8 +74,7 @@ async function build(progress: Progress): Promise<string> {
   });
 }
 
-export async function prepareDemo(plan: DemoPlan, progress: Progress): Promise<PreparedDemo> {
-  await ensureTools(progress);
+async function memoryGuests(plan: DemoPlan, progress: Progress): Promise<Parts> {
   const debian = await getDebianFiles({ progress });
   if (debian.fromCache)
     progress.note(`✓ Debian kernel ${debian.kernel.version}, busybox ${debian.busybox.version} (cached)`);
@@ -60,7 +83,6 @@ export async function prepareDemo(plan: DemoPlan, progress: Progress): Promise<P
     step.done(formatBytes(built.bytes));
     return built.path;
   });
-  const hypervisor = await build(progress);
   const guests = plan.guests.map((name): GuestSpec => ({
     name,
     memoryMiB: plan.guestMemoryMiB,
@@ -69,10 +91,19 @@ export async function prepareDemo(plan: DemoPlan, progress: Progress): Promise<P
     ramdisk,
     bootargs: guestBootargs({ name, log: plan.log, ...(plan.terminal ? { terminal: plan.terminal } : {}) }),
   }));
+  return { guests, kernelVersion: debian.kernel.version, machine: plan.machine };
+}
+
+export async function prepareDemo(plan: DemoPlan, progress: Progress): Promise<PreparedDemo> {
+  await ensureTools(progress);
+  const parts = await (plan.root === "disk" ? diskGuests : memoryGuests)(plan, progress);
+  const { guests, kernelVersion, machine, reach, editTree } = parts;
+  const hypervisor = await build(progress);
   const image = await inStep(progress, "compose the boot image", async (step) => {
-    const composed = await composeBoot({ machine: plan.machine, guests, hypervisor, seed: plan.seed });
+    const more = editTree ? { editTree } : {};
+    const composed = await composeBoot({ machine, guests, hypervisor, seed: plan.seed, ...more });
     step.done(`${guests.length} guests of ${plan.guestMemoryMiB} MiB on a host of ${plan.machine.memoryMiB} MiB`);
     return composed;
   });
-  return { image, guests, kernelVersion: debian.kernel.version };
+  return { image, guests, kernelVersion, ...(reach ? { reach } : {}) };
 }

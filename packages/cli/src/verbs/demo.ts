@@ -17,12 +17,21 @@ const args = {
   guests: { type: "string", default: "2", description: "number of guests, 1 to 9" },
   vcpus: { type: "string", default: "2", description: "vCPUs of each guest, 1 to 8" },
   "guest-memory": { type: "string", default: "256", description: "memory of each guest in MiB" },
+  root: {
+    type: "string",
+    default: "disk",
+    description:
+      "what the guests run: a Debian on a disk with a network (disk), or its kernel with a small ramdisk (memory)",
+  },
   harts: { type: "string", default: "2", description: "harts of the host" },
   memory: { type: "string", description: "memory of the host in MiB (default: what the guests need)" },
   aia: { type: "string", default: "none", description: `interrupt controllers of the host: ${AIA_MODES.join(", ")}` },
   cpu: { type: "string", default: "rv64", description: `processor of the host: ${CPU_MODELS.join(", ")}` },
   sstc: { type: "string", default: "on", description: "whether the host has Sstc: on, off" },
-  icount: { type: "string", description: "exact instruction counts: on, off (default: on with --check, off without)" },
+  icount: {
+    type: "string",
+    description: "exact instruction counts: on, off (default: on with --check of guests in memory, else off)",
+  },
   log: { type: "string", description: "kernel messages of the guests: quiet, normal (default: quiet with --check)" },
   timeout: { type: "string", default: "180", description: "with --check: seconds until a guest must have come up" },
   verbose: { type: "boolean", description: "with --check: show the serial line while it runs" },
@@ -40,6 +49,9 @@ function oneOf<T extends string>(name: string, text: string, choices: readonly T
   throw usageError(`--${name} must be one of ${choices.join(", ")}, not ${JSON.stringify(text)}`);
 }
 
+/** Of each guest's disk, what it writes. */
+const LAYER_MIB = 256;
+
 /** Room for the hypervisor, one copy of the files, and the guests. */
 function hostMemory(guests: number, guestMemoryMiB: number): number {
   return Math.max(1024, Math.ceil((384 + guests * guestMemoryMiB) / 256) * 256);
@@ -50,6 +62,7 @@ interface DemoArgs {
   readonly guests: string;
   readonly vcpus: string;
   readonly "guest-memory": string;
+  readonly root: string;
   readonly harts: string;
   readonly memory?: string | undefined;
   readonly aia: string;
@@ -62,19 +75,21 @@ interface DemoArgs {
 /** The machine and guests that the options ask for. */
 export function planDemo(options: DemoArgs, terminal: { rows?: number; columns?: number }): DemoPlan {
   const guests = wholeNumber("guests", options.guests, [1, GUEST_NAMES.length]);
+  const root = oneOf("root", options.root, ["disk", "memory"]);
   const guestMemoryMiB = wholeNumber("guest-memory", options["guest-memory"], [64, 1 << 20]);
-  const memory = options.memory ?? String(hostMemory(guests, guestMemoryMiB));
+  const memory = options.memory ?? String(hostMemory(guests, guestMemoryMiB + (root === "disk" ? LAYER_MIB : 0)));
   const machine: MachineOptions = {
     harts: wholeNumber("harts", options.harts, [1, 16]),
     memoryMiB: wholeNumber("memory", memory, [256, 1 << 20]),
     aia: oneOf("aia", options.aia, AIA_MODES),
     cpu: oneOf("cpu", options.cpu, CPU_MODELS),
     sstc: oneOf("sstc", options.sstc, ["on", "off"]),
-    icount: oneOf("icount", options.icount ?? (options.check ? "on" : "off"), ["on", "off"]),
+    icount: oneOf("icount", options.icount ?? (options.check && root === "memory" ? "on" : "off"), ["on", "off"]),
     onReset: "exit",
   };
   return {
     machine,
+    root,
     guests: GUEST_NAMES.slice(0, guests),
     vcpus: wholeNumber("vcpus", options.vcpus, [1, 8]),
     guestMemoryMiB,
@@ -104,6 +119,7 @@ export default defineVerb({
         plan,
         progress,
         timeoutMs,
+        ...(demo.reach ? { reach: demo.reach } : {}),
         ...(options.verbose ? { transcript: process.stderr } : {}),
       });
       printCheck(result, context.format);
