@@ -14,11 +14,9 @@ systemctl enable ssh.socket
 systemctl mask systemd-firstboot.service getty-static.service
 systemctl disable apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer \
   e2scrub_reap.service
-# The bus (which resolved's package brings) and the session manager start when somebody starts dbus.socket, not at boot.
-mkdir -p /etc/systemd/system/multi-user.target.wants /etc/systemd/system/sockets.target.wants
+# The session manager starts when somebody asks it over the bus, not at boot.
+mkdir -p /etc/systemd/system/multi-user.target.wants
 ln -sf /dev/null /etc/systemd/system/multi-user.target.wants/systemd-logind.service
-ln -sf /dev/null /etc/systemd/system/multi-user.target.wants/dbus.service
-ln -sf /dev/null /etc/systemd/system/sockets.target.wants/dbus.socket
 # The key of ssh is made when somebody connects.
 rm -f /etc/systemd/system/ssh.socket.wants/sshd-keygen.service
 # What each boot of a guest can do without; `systemctl unmask` brings it back.

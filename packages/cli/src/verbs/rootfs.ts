@@ -64,7 +64,7 @@ export const ls = defineVerb({
 export const build = defineVerb({
   args: {
     system: { type: "positional", required: false, default: SYSTEM, description: `${SYSTEM}, which is all there is` },
-    tools: { type: "boolean", description: "with fio, iperf3, stress-ng and rt-tests" },
+    tools: { type: "boolean", description: "with fio, iperf3 and rt-tests" },
     refresh: { type: "boolean", description: "ask the mirror for newer packages, also when there is an image" },
   },
   about:
