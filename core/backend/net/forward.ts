@@ -52,12 +52,12 @@ export function learn(frame: Frame, pair: PortPair, source: u64): u32 {
 export function forward(frame: Frame, pair: PortPair): u32 {
   const sw = frame.from.on;
   const destination = destinationOf(frame);
-  if (destination & GROUP) return flood(sw, frame);
+  if (destination & GROUP) return flood(sw, frame, pair);
   const key = keyOf(destination, frame.vlan);
   const epoch = epochOf(sw);
   if (pair.lastKey != key || pair.lastEpoch != epoch) {
     const found = switchFind(sw, key);
-    if (changetype<usize>(found) == 0) return flood(sw, frame);
+    if (changetype<usize>(found) == 0) return flood(sw, frame, pair);
     pair.lastKey = key;
     pair.lastEpoch = epoch;
     pair.lastPort = changetype<usize>(found);
@@ -80,7 +80,7 @@ function mayReach(from: Port, to: Port): bool {
 }
 
 /** To everybody in its VLAN that it may reach; the uplink comes last, for it may keep the frame. */
-function flood(sw: Switch, frame: Frame): u32 {
+function flood(sw: Switch, frame: Frame, pair: PortPair): u32 {
   if (<u64>sw.count * frame.length > FLOOD_BYTES) return DROP_FLOOD;
   let answer = DROP_NOWHERE;
   for (let slot: u32 = 0; slot < sw.slots; slot++) {
@@ -91,8 +91,11 @@ function flood(sw: Switch, frame: Frame): u32 {
     answer = FRAME_OK;
   }
   const uplink = changetype<Port>(sw.uplink);
-  if (changetype<usize>(uplink) == 0 || uplink == frame.from) return answer;
-  const sent = uplinkSend(uplink, frame);
-  // Others have it already: it is not sent again.
-  return answer == FRAME_OK && sent < FRAME_KEPT ? answer : sent;
+  if (changetype<usize>(uplink) != 0 && uplink != frame.from) {
+    const sent = uplinkSend(uplink, frame);
+    // Others have it already: it is not sent again.
+    if (answer != FRAME_OK || sent >= FRAME_KEPT) answer = sent;
+  }
+  if (answer >= FRAME_KEPT) pair.flooded += 1;
+  return answer;
 }

@@ -90,6 +90,9 @@ export class PortPair {
   drop7: u64 = 0;
   drop8: u64 = 0;
   drop9: u64 = 0;
+  /** Of those sent: to all ports; and how often the rate made the queue wait. */
+  flooded: u64 = 0;
+  throttled: u64 = 0;
   /** Where the last frame went: address with VLAN, port, and the switch's epoch of that knowledge. */
   lastKey: u64 = 0;
   lastPort: usize = 0;
@@ -178,7 +181,7 @@ export function countDrop(pair: PortPair, reason: u32): void {
   store<u64>(at, load<u64>(at) + 1);
 }
 
-/** Adds up what a port's pairs counted: into.sentFrames to into.drop9. */
+/** Adds up what a port's pairs counted: into.sentFrames to into.throttled. */
 export function portCounters(port: Port, into: PortPair): void {
   memory.fill(changetype<usize>(into), 0, offsetof<PortPair>());
   for (let i: u32 = 0; i < MAX_PAIRS; i++) {

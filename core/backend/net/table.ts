@@ -158,3 +158,13 @@ export function forgetPort(sw: Switch, port: Port): void {
     if (entry.key != 0 && entry.port == port) clearEntry(sw, entry);
   }
 }
+
+/** Learned addresses that have not aged; without the lock, for people. */
+export function countAddresses(sw: Switch, second: u32): u32 {
+  let count: u32 = 0;
+  for (let at = sw.table; at < sw.table + TABLE_BYTES; at += offsetof<Entry>()) {
+    const entry = changetype<Entry>(at);
+    if (entry.key != 0 && entry.seen != FIXED && !hasAged(entry, second)) count += 1;
+  }
+  return count;
+}

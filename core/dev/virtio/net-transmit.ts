@@ -66,6 +66,7 @@ function sendSome(port: Port, pair: PortPair, queue: Virtqueue): bool {
       const until = portSpend(port, <u32>min<u64>(chain.readBytes, FRAME_MAX));
       if (until != 0) {
         pair.waiting = 1;
+        pair.throttled += 1;
         portWait(port, until);
         return false;
       }

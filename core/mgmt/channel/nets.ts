@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Network interfaces of guests, switches, and NICs of the host, with their counters. Called in the channel's worker and by
 // the terminal's, with no lock; counters may be a moment old.
-import { DROP_NO_ROOM, DROPS, Port, portCounters, PortPair } from "../../backend/net/port";
-import { Switch, switchAt, switchCount } from "../../backend/net/switch";
+import { DROP_NO_ROOM, DROP_NOWHERE, DROPS, Port, portCounters, PortPair } from "../../backend/net/port";
+import { second, Switch, switchAt, switchCount, switchPort } from "../../backend/net/switch";
+import { countAddresses } from "../../backend/net/table";
 import { Net } from "../../dev/virtio/net-model";
 import { creationBegin, creationEnd } from "../../guest/create";
 import { DEVICE_NET, MAX_DEVICES } from "../../guest/devices/node";
@@ -75,6 +76,7 @@ function fill(guest: Guest, at: GuestDevice, into: usize): void {
 function fillCounters(info: WireNetInfo, port: Port): void {
   const sums = changetype<PortPair>(counters);
   portCounters(port, sums);
+  info.throttled = sums.throttled;
   info.rxPackets = sums.receivedFrames;
   info.rxBytes = sums.receivedBytes;
   info.txPackets = sums.sentFrames;
@@ -106,9 +108,24 @@ export function listSwitches(body: usize): i32 {
     info.index = i;
     info.ports = sw.count - u32(sw.uplink != 0);
     info.uplink = sw.uplink ? nicOf(sw.uplink).index + 1 : 0;
+    info.stations = countAddresses(sw, second());
+    fillForwarded(info, sw);
     putBytes(at + WIRE_SWITCH_INFO_NAME, WIRE_SWITCH_INFO_NAME_SIZE, sw.name);
   }
   return Status.Ok;
+}
+
+/** What went to one port, to all and to none, by the ports that there are now. */
+function fillForwarded(info: WireSwitchInfo, sw: Switch): void {
+  const sums = changetype<PortPair>(counters);
+  for (let slot: u32 = 0; slot < sw.slots; slot++) {
+    const port = switchPort(sw, slot);
+    if (changetype<usize>(port) == 0) continue;
+    portCounters(port, sums);
+    info.forwarded += sums.sentFrames - sums.flooded;
+    info.flooded += sums.flooded;
+    info.dropped += load<u64>(counters + offsetof<PortPair>("drop0") + ((<usize>DROP_NOWHERE) << 3));
+  }
 }
 
 /** The NIC of an uplink's port. */
