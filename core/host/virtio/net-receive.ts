@@ -5,6 +5,7 @@
 // given up. @spec virtio 1.2 §5.1.6.4
 import { Segment } from "../../dev/virtio/chain";
 import * as hw from "../../hw";
+import { print } from "../../lib/print";
 import { Status } from "../../lib/status";
 import { BLOCK, OWNER_RESERVED, ramTake } from "../../mem/ram";
 import { workerWake } from "../../sched/worker";
@@ -52,7 +53,10 @@ export function hostNicOnReceive(nic: HostNic, handler: u32): i32 {
 function fillBuffers(nic: HostNic): i32 {
   if (nic.buffers || nic.failed) return Status.Ok;
   nic.buffers = ramTake(1, BLOCK, OWNER_RESERVED);
-  if (!nic.buffers) return Status.NoMemory;
+  if (!nic.buffers) {
+    print("there is no memory for what comes in at a NIC of the host's: 2 MiB are needed\n");
+    return Status.NoMemory;
+  }
   const buffers = queueTokens(nic.receiving);
   nic.bufferBytes = <u32>BLOCK / buffers;
   for (let i: u32 = 0; i < buffers; i++) give(nic, i);
