@@ -74,8 +74,8 @@ IMPORT(u64, linearBase) { return image.hpa + (u64)(_linear - _image_start) - LIN
 IMPORT(u64, imageStart) { return image.hpa; }
 IMPORT(u64, imageEnd) { return w2c_hw_linearBase(_unused) + image.linear_end; }
 IMPORT(u32, extendLinear, u32 bytes) { return extend_linear(bytes); }
-IMPORT(void, copyIn, u32 to, u64 hpa, u32 length) { through_window(hpa, LINEAR(to), length, FROM_HOST); }
-IMPORT(void, copyOut, u64 hpa, u32 from, u32 length) { through_window(hpa, LINEAR(from), length, TO_HOST); }
+IMPORT(void, copyIn, u32 to, u64 hpa, u32 length) { copy_in(hpa, LINEAR(to), length); }
+IMPORT(void, copyOut, u64 hpa, u32 from, u32 length) { copy_out(hpa, LINEAR(from), length); }
 IMPORT(void, copyAcross, u64 to, u64 from, u64 length) { copy_across(to, from, length); }
 IMPORT(void, clear, u64 hpa, u64 length) { through_window(hpa, 0, length, CLEAR_HOST); }
 // hlvx.hu: a fetch with the guest's translation and permissions. A fault in it overwrites the exit's status, so keep that.

@@ -119,6 +119,39 @@ static __attribute__((noinline)) void through_window(u64 hpa, u8* linear, u64 le
   }
   close_windows();
 }
+// One value of 2, 4, 8 or 16 bytes at its alignment, as rings of descriptors are made of: moved whole, without a stack frame.
+static int is_value(u64 hpa, const u8* linear, u64 length) {
+  u64 low = length - 1;
+  return low - 1 < 15 && !(length & low) && !((hpa | ((u64)linear & 7)) & low);
+}
+#define MOVE(type, at) ((volatile type*)to)[at] = ((const volatile type*)from)[at]
+static inline __attribute__((always_inline)) void move_value(u8* to, const u8* from, u64 length) {
+  if (length == 2) MOVE(u16, 0);
+  else if (length == 4) MOVE(u32, 0);
+  else {
+    MOVE(u64, 0);
+    if (length == 16) MOVE(u64, 1);
+  }
+}
+static inline __attribute__((always_inline)) void through_window_once(u64 hpa, u8* linear, u64 length, enum direction direction) {
+  u64 index = HART_FIELD(u32, HART_INDEX) * 2;
+  u64 va = WINDOWS_VA + index * MEGAPAGE;
+  u8* window = (u8*)(va + (hpa & (MEGAPAGE - 1)));
+  windows_l1[index] = leaf(hpa & ~(MEGAPAGE - 1), PTE_RW);
+  __asm__ volatile("sfence.vma %0, x0" : : "r"(va) : "memory");
+  if (direction == FROM_HOST) move_value(linear, window, length);
+  else move_value(window, linear, length);
+  windows_l1[index] = 0;
+  __asm__ volatile("sfence.vma %0, x0" : : "r"(va) : "memory");
+}
+static __attribute__((noinline)) void copy_in(u64 hpa, u8* linear, u64 length) {
+  if (is_value(hpa, linear, length)) through_window_once(hpa, linear, length, FROM_HOST);
+  else through_window(hpa, linear, length, FROM_HOST);
+}
+static __attribute__((noinline)) void copy_out(u64 hpa, u8* linear, u64 length) {
+  if (is_value(hpa, linear, length)) through_window_once(hpa, linear, length, TO_HOST);
+  else through_window(hpa, linear, length, TO_HOST);
+}
 static __attribute__((noinline)) void copy_across(u64 to, u64 from, u64 length) {
   while (length) {
     u64 part = within_megapage(to, within_megapage(from, length));
