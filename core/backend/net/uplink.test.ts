@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The host's NIC as a port: frames out without a copy, tags of VLANs, checksums and segments for a NIC that makes none,
 // senders that wait for room, a NIC that fails; frames in; and a guest that goes while the NIC reads its memory.
-import { ethernet, type HostVirtioNet, LINUX, NetRig, sum16, type TestNic, testMac as mac } from "@typeone/sim";
+import { ethernet, type HostVirtioNet, LINUX, NET, NetRig, sum16, type TestNic, testMac as mac } from "@typeone/sim";
 import { beforeAll, describe, expect, it } from "vitest";
 
 const BROADCAST = 0xffff_ffff_ffffn;
@@ -269,6 +269,22 @@ describe("frames in", () => {
     expect([w.b.take().length, sentBy(w).length]).toEqual([0, 1]);
     w.b.send(frame(BROADCAST, mac(50)));
     expect(w.b.drops("spoofed")).toBe(1);
+  });
+
+  it("of a NIC that claims a huge MTU are no longer than ours", async () => {
+    const rig = await NetRig.load(1);
+    const lan = rig.sw("lan");
+    const { nic } = rig.uplink(lan, { offloads: true, mtu: 65_535 });
+    const b = rig.nic(lan, { mac: mac(2), mtu: 9000 }, 0x1_0000);
+    b.up(LINUX & ~NET.guestCsum & ~NET.guestTso4 & ~NET.guestTso6);
+    b.top(16);
+    for (const payload of [8960, 8961, 12_000]) {
+      const inner = tcp(payload);
+      inner.set([...inner.subarray(6, 12), 2, 0, 0, 0, 0, 9].slice(6), 6);
+      inner.set([0x52, 0x54, 0, 0, 0, 2], 0);
+      rig.inject(nic, inner, WANTS);
+      expect(b.take().map((got) => isSound(got.frame))).toEqual(payload === 8960 ? [true] : []);
+    }
   });
 
   it("of any length hurt nobody", async () => {

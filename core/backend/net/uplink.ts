@@ -27,7 +27,7 @@ import { allocate, arenaNeeds } from "../../mem/arena";
 import { checkFrame, FRAME_OK, NEEDS_CHECKSUM, NEEDS_TSO4, NEEDS_TSO6 } from "./check";
 import { forward, FRAME_KEPT, learn } from "./forward";
 import { forwarding, Frame, HEAD_BYTES, headerFlags, headerOf, sourceOf } from "./frame";
-import { countDrop, DROP_HEADER, DROP_SHORT, pairAt, Port, PortPair } from "./port";
+import { countDrop, DROP_HEADER, DROP_SHORT, MTU_MAX, pairAt, Port, PortPair } from "./port";
 import { portOfUplink, Switch } from "./switch";
 
 /** Where a frame stands in a slot's buffer: behind its header, aligned as in frame.ts. */
@@ -80,7 +80,7 @@ export function switchUplink(sw: Switch, index: u32): i32 {
   if (sw.uplink != 0 || load<usize>(at) != 0) return Status.Busy;
   const uplink = makeUplink(nic);
   if (changetype<usize>(uplink) == 0) return Status.NoMemory;
-  uplink.port = portOfUplink(sw, changetype<usize>(uplink), nic.mtu);
+  uplink.port = portOfUplink(sw, changetype<usize>(uplink), mtuOf(nic));
   if (changetype<usize>(uplink.port) == 0) return Status.NoMemory;
   store<usize>(at, changetype<usize>(uplink));
   return hostNicOnReceive(nic, changetype<u32>(uplinkReceive.index));
@@ -92,7 +92,7 @@ function makeUplink(nic: HostNic): Uplink {
   const all = takes == (NEEDS_CHECKSUM | NEEDS_TSO4 | NEEDS_TSO6);
   const slots = queueTokens(nic.sending);
   // A NIC that cuts and sums itself never needs more than the first bytes of a frame.
-  const room = (all ? HEAD_BYTES : nic.mtu + ETHER_HEADER) + ETHER_TAG;
+  const room = (all ? HEAD_BYTES : mtuOf(nic) + ETHER_HEADER) + ETHER_TAG;
   const each = offsetof<Slot>() + ((SLOT_FRAME + room + 7) & ~7);
   if (!arenaNeeds(<u32>(each * slots + offsetof<Uplink>() + <usize>LOCK_SIZE + 64))) return none;
   const uplink = changetype<Uplink>(allocate(offsetof<Uplink>()));
@@ -111,6 +111,11 @@ function makeUplink(nic: HostNic): Uplink {
   }
   uplink.freeCount = slots;
   return uplink;
+}
+
+/** Frames beyond this fit no buffer of ours, whatever the NIC says of itself. */
+function mtuOf(nic: HostNic): u32 {
+  return min(nic.mtu, MTU_MAX);
 }
 
 function offloadsOf(nic: HostNic): u32 {

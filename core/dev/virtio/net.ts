@@ -113,6 +113,8 @@ export function netUnplug(device: VirtioDevice): void {
     release(queue.lock);
   }
   timerCancel(port.timer);
+  // A quiet one has no driver to tell, and perhaps no place on a bus any more.
+  if (device.quiet != 0) return;
   device.generation += 1;
   virtioConfigInterrupt(device);
 }
