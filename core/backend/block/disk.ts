@@ -170,6 +170,12 @@ function submit(disk: Disk, request: DiskRequest): i32 {
   return call_indirect<i32>(disk.submit, changetype<usize>(disk), changetype<usize>(request));
 }
 
+/** Whether requests may still be under way when submit has returned. */
+export function diskIsLate(disk: Disk): bool {
+  while (disk.base) disk = changetype<Disk>(disk.base);
+  return disk.kind == DISK_HOST;
+}
+
 /** A backend has room again. Any context, without locks. */
 export function diskRoom(disk: Disk): void {
   const waited = hw.atomicSwap(changetype<usize>(disk) + offsetof<Disk>("waiting"), 0);

@@ -74,8 +74,12 @@ export class BlockQueue extends BlockCounters {
   /** The request that has more to be submitted, 0 if none, and the free ones. */
   current: usize = 0;
   free: usize = 0;
-  /** 1 while a vCPU works on the queue: it announces what is done. */
+  /** While a vCPU works on the queue: index of its hart + 1. Nobody else does then, and it announces what is done. */
   working: u32 = 0;
+  /** 1: somebody else wanted to meanwhile. */
+  again: u32 = 0;
+  /** The request that is being submitted, 0 if none. */
+  submitting: usize = 0;
   /** 1: there was no free request for the next chain. */
   starved: u32 = 0;
   /** Expires when a limit lets the queue go on. */

@@ -166,6 +166,7 @@ export function endRequest(from: BlockQueue, request: BlockRequest, status: i32)
   tally(from, request, status);
   queuePush(from.queue, request.head, status == Status.Ok ? request.written : request.writtenFailed);
   if (from.current == changetype<usize>(request)) from.current = 0;
+  if (from.submitting == changetype<usize>(request)) from.submitting = 0;
   request.next = from.free;
   from.free = changetype<usize>(request);
 }

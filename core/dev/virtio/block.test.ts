@@ -239,6 +239,24 @@ describe("over a disk that answers at once", () => {
     expect(Buffer.from(answer(long).subarray(0, -1)).equals(content.subarray(0, 24 * SECTOR))).toBe(true);
   });
 
+  it("can be reset after the hypervisor went wrong in the middle of a request, and works again", async () => {
+    await begin({ maxSectors: 2 });
+    const across = blocks.bench.copyAcross;
+    blocks.bench.copyAcross = () => {
+      throw new Error("a fault of the hypervisor");
+    };
+    send(read(0n, 5));
+    expect(() => notify()).toThrow("a fault of the hypervisor");
+    blocks.bench.copyAcross = across;
+    expect(counter(8)).toBe(1);
+    blocks.bench.call("blockFaulted", blocks.device);
+    expect(counter(8)).toBe(0);
+    expect(blocks.bench.store(blocks.device, REG.status, 0)).toBe(0);
+    start();
+    expect(perform(read(0n, 5)).status).toBe(S_OK);
+    expect(perform(write(3n, pattern(2, SECTOR))).status).toBe(S_OK);
+  });
+
   it("says what it is and can", async () => {
     await begin({ queues: 3, can: 7 });
     const bits = (wanted: readonly bigint[]) => wanted.reduce((sum, bit) => sum | (1n << bit), 0n);

@@ -18,6 +18,7 @@ export { testLate, testLateCount, testLateDisk, testLateDone, testLateMost } fro
 export { diskRelease, diskUse } from "../../backend/block/disk";
 export { diskFromModule } from "../../backend/block/ram-disk";
 export { timersExpire, timersNext, timersOfGuests } from "../../host/timers";
+export { blockFaulted } from "./block";
 export { blockCreate, blockDestroy, blockLimit } from "./block-create";
 
 export const RESCHEDULE: u32 = offsetof<Hart>("reschedule");

@@ -6,7 +6,7 @@
 //
 //   ring ─take─► current ─submit─► disk ─done─► status, used element       Busy, limit: stays current
 import { now } from "../../arch/seam";
-import { diskSubmit } from "../../backend/block/disk";
+import { diskIsLate, diskSubmit } from "../../backend/block/disk";
 import { DISK_DISCARD, DISK_READ, DISK_WRITE, DISK_ZEROES, SECTOR_SHIFT } from "../../backend/block/request";
 import { thisHart } from "../../host/hart";
 import { timerArm, timerCancel } from "../../host/timers";
@@ -33,7 +33,14 @@ function blockOf(device: VirtioDevice): Block {
 export function blockNotify(device: VirtioDevice, queue: Virtqueue): void {
   const work = blockQueueAt(blockOf(device), queue.index);
   acquire(queue.lock);
-  work.working = 1;
+  if (work.working != 0) {
+    // deferred.ts lets one at a queue, but after a reset the one before may still be here.
+    work.again = 1;
+    release(queue.lock);
+    return;
+  }
+  work.working = thisHart().index + 1;
+  work.again = 0;
   let chains: u32 = 0;
   let bytes: u64 = 0;
   let more: bool = true;
@@ -49,6 +56,7 @@ export function blockNotify(device: VirtioDevice, queue: Virtqueue): void {
   }
   work.working = 0;
   queueAnnounce(queue);
+  more = more || work.again != 0;
   release(queue.lock);
   if (more) deferQueue(queue);
 }
@@ -89,9 +97,11 @@ function submit(work: BlockQueue, request: BlockRequest): bool {
   // From here on whoever is done with it may use the record again; while there is more of it, it stays current.
   if (isLast) work.current = 0;
   else request.away = 1;
+  work.submitting = changetype<usize>(request);
   release(work.queue.lock);
   const status = diskSubmit(disk, request);
   acquire(work.queue.lock);
+  work.submitting = 0;
   if (status == Status.Ok) {
     if (!isLast && count != 0) advance(work, count, excess);
     return true;
@@ -204,6 +214,25 @@ export function blockReset(device: VirtioDevice): void {
     if (stopped && changetype<usize>(request) != 0 && request.away == 0) endRequest(work, request, Status.Io);
     release(work.queue.lock);
     if (stopped) timerCancel(work.timer);
+  }
+}
+
+/**
+ * The hypervisor faulted on this hart, and the guest is being stopped for it: what the hart held of the device's queues is
+ * let go, so that the guest can still be ended. What is at a host's disk comes back by itself. Trap context, no locks held.
+ */
+export function blockFaulted(device: VirtioDevice): void {
+  const block = blockOf(device);
+  for (let i: u32 = 0; i < block.queueCount; i++) {
+    const work = blockQueueAt(block, i);
+    if (work.working != thisHart().index + 1) continue;
+    acquire(work.queue.lock);
+    work.queue.live = 0;
+    work.working = 0;
+    const request = changetype<BlockRequest>(work.submitting);
+    work.submitting = 0;
+    if (changetype<usize>(request) != 0 && !diskIsLate(block.disk)) endRequest(work, request, Status.Io);
+    release(work.queue.lock);
   }
 }
 
