@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { appendFile, cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -24,8 +24,16 @@ describe("the recipe", () => {
     const { hash } = await readRecipe();
     expect((await readRecipe(dir)).hash).toBe(hash);
     await writeFile(path.join(dir, "NOTES.md"), "words");
+    await appendFile(path.join(dir, "image.yaml"), "\n# a remark\n");
     expect((await readRecipe(dir)).hash).toBe(hash);
     await writeFile(path.join(dir, "root/etc/motd"), "hello\n");
+    const other = (await readRecipe(dir)).hash;
+    expect(other).not.toBe(hash);
+    await rm(path.join(dir, "root/etc/motd"));
+    await writeFile(
+      path.join(dir, "image.yaml"),
+      (await readFile(path.join(dir, "image.yaml"), "utf8")).replace("1536", "2048"),
+    );
     expect((await readRecipe(dir)).hash).not.toBe(hash);
   });
 

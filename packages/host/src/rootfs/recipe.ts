@@ -10,6 +10,8 @@ import type { RecipeText } from "./recipe-text.ts";
 
 export const RECIPE_DIR = path.join(REPO_ROOT, "guests/debian");
 
+const TEXT = "image.yaml";
+
 /** Counts up when this folder's code makes another image of the same recipe. */
 const MAKER = 1;
 
@@ -46,13 +48,15 @@ export async function readRecipe(dir = RECIPE_DIR): Promise<Recipe> {
   const step = "read the image's recipe";
   try {
     const files = await filesBelow(dir);
-    const text = files.get("image.yaml")?.data.toString() ?? "";
-    const hash = hashOf([String(MAKER), ...[...files].flatMap(([name, { data, mode }]) => [name, `${mode}`, data])]);
     // Loaded only here: a schema library takes its time, and most commands read no recipe.
     const { parseRecipe } = await import("./recipe-text.ts");
-    return { ...parseRecipe(text), dir, files, hash };
+    const recipe = parseRecipe(files.get(TEXT)?.data.toString() ?? "");
+    // What the text says counts, not how it is laid out.
+    const others = [...files].filter(([name]) => name !== TEXT);
+    const parts = others.flatMap(([name, { data, mode }]) => [name, `${mode}`, data]);
+    return { ...recipe, dir, files, hash: hashOf([String(MAKER), JSON.stringify(recipe), ...parts]) };
   } catch (error) {
-    throw new StepError({ step, why: `${path.join(dir, "image.yaml")}: ${messageOf(error)}` });
+    throw new StepError({ step, why: `${path.join(dir, TEXT)}: ${messageOf(error)}` });
   }
 }
 
