@@ -24,7 +24,7 @@ import {
   WireDeviceAttached,
   WireDeviceDetach,
   WireDeviceLimits,
-} from "../wire-structs";
+} from "../wire-device-structs";
 import { addRecord, refuse } from "./answer";
 import { placeOf } from "./disks";
 

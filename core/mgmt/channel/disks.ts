@@ -24,9 +24,9 @@ import {
   WIRE_HOST_DISK_INFO_SIZE,
   WireDeviceFrom,
   WireDiskInfo,
-  WireFrom,
   WireHostDiskInfo,
-} from "../wire-structs";
+} from "../wire-device-structs";
+import { WireFrom } from "../wire-structs";
 import { addRecord, answerRoom } from "./answer";
 
 const SERIAL: u32 = 20;

@@ -23,11 +23,11 @@ import {
   WIRE_SWITCH_INFO_NAME_SIZE,
   WIRE_SWITCH_INFO_SIZE,
   WireDeviceFrom,
-  WireFrom,
   WireNetInfo,
   WireNicInfo,
   WireSwitchInfo,
-} from "../wire-structs";
+} from "../wire-device-structs";
+import { WireFrom } from "../wire-structs";
 import { addRecord, answerRoom, putBytes } from "./answer";
 import { fillPlace } from "./disks";
 

@@ -28,7 +28,7 @@ import {
   WireHostDiskInfo,
   WireNetInfo,
   WireNicInfo,
-} from "../wire-structs";
+} from "../wire-device-structs";
 import { argGuest, argNumber, argText } from "./args";
 import { closeRow, openRow, showHex, showNumber, showText, showWord } from "./out";
 import { wordLength, wordStart } from "./words";

@@ -5,7 +5,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { render } from "./render.ts";
-import { renderCore, renderCoreStructs, renderNode } from "./render-wire.ts";
+import { renderCore, renderCoreStructs, renderDeviceStructs, renderNode } from "./render-wire.ts";
 import { blockGroups } from "./tables/block.ts";
 import { csrNumberGroups } from "./tables/csr.ts";
 import { deviceGroups } from "./tables/devices.ts";
@@ -95,6 +95,7 @@ export function generated(): Map<string, string> {
     ...outputs.map((output): [string, string] => [output.file, render(output)]),
     ["core/mgmt/wire.ts", renderCore()],
     ["core/mgmt/wire-structs.ts", renderCoreStructs()],
+    ["core/mgmt/wire-device-structs.ts", renderDeviceStructs()],
     ["packages/protocol/src/generated.ts", renderNode()],
   ]);
 }

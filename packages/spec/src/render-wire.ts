@@ -11,6 +11,7 @@ import {
   WIRE_NUMBERS,
   WIRE_STATUSES,
 } from "./tables/protocol.ts";
+import { DEVICE_STRUCTS } from "./tables/protocol-devices.ts";
 
 const HEAD = (title: string): string[] => [
   "// SPDX-License-Identifier: Apache-2.0",
@@ -107,15 +108,21 @@ export function renderCore(): string {
   return `${lines.join("\n")}\n`;
 }
 
-/** core/mgmt/wire-structs.ts */
-export function renderCoreStructs(): string {
+function renderStructs(about: string, wanted: (name: string) => boolean): string {
   const lines = [
-    ...HEAD("The structs of the management channel's bodies. The numbers are in wire.ts."),
+    ...HEAD(`The structs of the management channel's bodies${about}. The numbers are in wire.ts.`),
     "// Data only; structs stand at 8-byte aligned places of frames in linear memory. Text is reached by its offset.",
   ];
-  for (const [name, struct] of Object.entries(STRUCTS)) lines.push(...coreStruct(name, struct));
+  for (const [name, struct] of Object.entries(STRUCTS)) if (wanted(name)) lines.push(...coreStruct(name, struct));
   return `${lines.join("\n")}\n`;
 }
+
+/** core/mgmt/wire-structs.ts */
+export const renderCoreStructs = (): string => renderStructs("", (name) => !(name in DEVICE_STRUCTS));
+
+/** core/mgmt/wire-device-structs.ts */
+export const renderDeviceStructs = (): string =>
+  renderStructs(" that are about disks and networks", (name) => name in DEVICE_STRUCTS);
 
 function nodeType({ type }: PlacedField): string {
   if (typeof type === "string") return type === "u64" ? "bigint" : "number";
