@@ -5,6 +5,7 @@ import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { HostClient } from "./client.ts";
+import { lockedImage } from "./disk-use.ts";
 import { ApiError, noHost } from "./errors.ts";
 import { isAlive } from "./process-id.ts";
 import { checkPrivate, DEFAULT_HOST, hostNames, type HostPaths, hostPaths, runRoot } from "./run-dir.ts";
@@ -99,6 +100,8 @@ export async function awaitDaemon(paths: HostPaths, daemon: SpawnedDaemon, timeo
     const gone = code !== undefined && code !== EXIT_SERVED;
     if (gone && !(await answers(paths))) {
       const ended = await readJsonFile(paths.ended, endedSchema);
+      const locked = ended && lockedImage(ended.message);
+      if (locked) throw new ApiError({ code: "busy", ...locked });
       const message = ended?.message ?? "the background process of this host did not start";
       throw new ApiError({ code: "unavailable", message, fix: `look at ${paths.daemonLog}` });
     }
