@@ -424,6 +424,7 @@ describe("no message is lost or invented", () => {
     { harts: 2, guests: 3, vcpus: 2, guestFiles: 2 },
     { harts: 3, guests: 2, vcpus: 4, guestFiles: 1 },
     { harts: 3, guests: 3, vcpus: 2, guestFiles: 7 },
+    { harts: 2, guests: 1, vcpus: 8, guestFiles: 3 },
   ];
   it.each(cases)("$guests guests of $vcpus vCPUs on $harts harts, $guestFiles files", async (shape) => {
     const { harts, guests, vcpus, guestFiles } = shape;

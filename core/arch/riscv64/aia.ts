@@ -26,7 +26,7 @@ import {
 } from "./csr";
 import { driveExternal } from "./inject";
 import { messagesLock, vfileOf } from "./irq/messages";
-import { Vfile, vfileClaim, vfileHas, vfileOutput, vfileRead, vfileTop, vfileWrite } from "./irq/vfile";
+import { vfileClaim, vfileHas, vfileOutput, vfileRead, vfileTop, vfileWrite } from "./irq/vfile";
 
 const ABSENT: u64 = u64.MAX_VALUE;
 /** siselect: priorities of major interrupts, which may be zero for ever. @spec aia §5.2.2 */

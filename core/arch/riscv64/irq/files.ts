@@ -20,8 +20,6 @@ import {
   CSR_HGEIP,
   CSR_HIE,
   CSR_HSTATUS,
-  CSR_VSIREG,
-  CSR_VSISELECT,
   HIP_SGEIP,
   HSTATUS_VGEIN_MASK,
   HSTATUS_VGEIN_SHIFT,
@@ -30,9 +28,10 @@ import {
 import { driveExternal, vcpuRequest } from "../inject";
 import { fenceGuestPages } from "../ipi";
 import { mapPage } from "../stage2";
+import { drainFile, fillFile } from "./file-registers";
 import { hostIrqHartById, HostIrqInfo } from "./info";
 import { filePage, messagesLock, vfileOf } from "./messages";
-import { IMSIC_EIDELIVERY, IMSIC_EIE0, IMSIC_EIP0, IMSIC_EITHRESHOLD, IMSIC_PAGE_SIZE } from "./spec";
+import { IMSIC_PAGE_SIZE } from "./spec";
 import { Vfile, VFILE_WORDS, vfileInit, vfileOutput } from "./vfile";
 
 /** Files of a hart that are used, at most: numbers 1 to this. */
@@ -63,7 +62,7 @@ class HartFiles {
 // of the guest that it names.
 let count: u32 = 0;
 let words: u32 = VFILE_WORDS;
-const records: usize = memory.data(896, 8);
+const records: usize = memory.data(<i32>(MAX_HARTS * offsetof<HartFiles>()), 8);
 
 function filesOf(hartIndex: u32): HartFiles {
   return changetype<HartFiles>(records + hartIndex * offsetof<HartFiles>());
@@ -198,7 +197,7 @@ function take(vcpu: Vcpu, file: Vfile, hartIndex: u32): void {
   store<usize>(ownerAt(hartIndex, number), changetype<usize>(guest) | vcpu.index);
   const at = <u64>(number - 1) * IMSIC_PAGE_SIZE;
   acquire(messagesLock(guest));
-  fill(file, number);
+  fillFile(file, number);
   file.page = files.page + at;
   file.number = number;
   file.wanted = 0;
@@ -222,7 +221,7 @@ function evict(hartIndex: u32, number: u32): void {
   if (file.hart == hartIndex + 1 && file.number == number) {
     mapPage(guest, filePage(index), 0);
     fenceGuestPages(guest);
-    drain(file, number);
+    drainFile(file, number);
     wake = file.wanted | vfileOutput(file);
     file.wanted = 0;
     file.hart = 0;
@@ -247,57 +246,4 @@ export function dropFiles(guest: Guest): void {
   }
   if (mapped != 0) fenceGuestPages(guest);
   release(messagesLock(guest));
-}
-
-// ---- Registers of a file of this hart, through those of the vCPU that is loaded.
-
-function readIndirect(register: u64): u64 {
-  hw.csrWrite(CSR_VSISELECT, register);
-  return hw.csrRead(CSR_VSIREG);
-}
-
-function writeIndirect(register: u64, value: u64): void {
-  hw.csrWrite(CSR_VSISELECT, register);
-  hw.csrWrite(CSR_VSIREG, value);
-}
-
-/** Makes the indirect registers those of file `number`; answers hstatus as it was. */
-function select(number: u32): u64 {
-  const before = hw.csrRead(CSR_HSTATUS);
-  hw.csrWrite(CSR_HSTATUS, (before & ~HSTATUS_VGEIN_MASK) | ((<u64>number) << HSTATUS_VGEIN_SHIFT));
-  return before;
-}
-
-/** Whatever a former owner left goes; delivery begins last. */
-function fill(file: Vfile, number: u32): void {
-  const selected = hw.csrRead(CSR_VSISELECT);
-  const status = select(number);
-  writeIndirect(IMSIC_EIDELIVERY, 0);
-  for (let word: u32 = 0; word < words; word++) {
-    const at = changetype<usize>(file) + (word << 3);
-    writeIndirect(IMSIC_EIE0 + ((<u64>word) << 1), load<u64>(at, offsetof<Vfile>("enable")));
-    writeIndirect(IMSIC_EIP0 + ((<u64>word) << 1), load<u64>(at));
-    store<u64>(at, 0);
-  }
-  writeIndirect(IMSIC_EITHRESHOLD, file.threshold);
-  writeIndirect(IMSIC_EIDELIVERY, file.delivery);
-  hw.csrWrite(CSR_HSTATUS, status);
-  hw.csrWrite(CSR_VSISELECT, selected);
-}
-
-/** The file is silent and empty afterwards. */
-function drain(file: Vfile, number: u32): void {
-  const selected = hw.csrRead(CSR_VSISELECT);
-  const status = select(number);
-  file.delivery = <u32>readIndirect(IMSIC_EIDELIVERY);
-  hw.csrWrite(CSR_VSIREG, 0);
-  file.threshold = <u32>readIndirect(IMSIC_EITHRESHOLD);
-  for (let word: u32 = 0; word < words; word++) {
-    const at = changetype<usize>(file) + (word << 3);
-    store<u64>(at, readIndirect(IMSIC_EIE0 + ((<u64>word) << 1)), offsetof<Vfile>("enable"));
-    hw.csrWrite(CSR_VSISELECT, IMSIC_EIP0 + ((<u64>word) << 1));
-    store<u64>(at, load<u64>(at) | hw.csrSwap(CSR_VSIREG, 0));
-  }
-  hw.csrWrite(CSR_HSTATUS, status);
-  hw.csrWrite(CSR_VSISELECT, selected);
 }
