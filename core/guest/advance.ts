@@ -19,7 +19,7 @@ import { residence } from "../sched/wake";
 import { Worker, workerInit } from "../sched/worker";
 import { creationBegin, creationEnd } from "./create";
 import { Description } from "./description";
-import { devicesQuiet, releaseDevices, resetDevices } from "./devices/devices";
+import { devicesForget, devicesQuiet, releaseDevices, resetDevices } from "./devices/devices";
 import { postEvent } from "./events";
 import {
   Guest,
@@ -62,6 +62,8 @@ const PHASE_LOAD: u32 = 2;
 
 /** How often in a second it looks whether a device is quiet by now. */
 const MOMENTS: u64 = 1000;
+/** Longer than any request stays at a host device (host/virtio/watch.ts). */
+const QUIET_SECONDS: u64 = 120;
 
 // @lock none: the worker's own. The guest that had the last step, and the timer that wakes it.
 let turn: u32 = 0;
@@ -115,10 +117,22 @@ function advance(guest: Guest, wanted: u32): u32 {
     vcpuAt(guest, i).hsm = HSM_STOPPED;
     vcpuAt(guest, i).paused = 0;
   }
-  if (!devicesQuiet(guest)) return later();
+  if (!devicesQuiet(guest) && !waitedEnough(guest)) return later();
+  guest.quietSince = 0;
   if (guest.dirty && guest.rangeCount != 0) return clearStep(guest, wanted);
   if (wanted == WANT_RESTART) return makeFresh(guest);
   return dissolve(guest, wanted);
+}
+
+/**
+ * By now no host device can have memory of the guest: their drivers end each request by then, or the device. What is still
+ * in flight is what a fault of ours has left behind.
+ */
+function waitedEnough(guest: Guest): bool {
+  if (guest.quietSince == 0) guest.quietSince = now();
+  if (now() - guest.quietSince < QUIET_SECONDS * ticksPerSecond()) return false;
+  devicesForget(guest);
+  return true;
 }
 
 /** A host device still has memory of the guest: the worker looks again in a moment. */

@@ -196,6 +196,7 @@ function clearRecords(guest: Guest, description: Description): void {
   guest.progress = 0;
   guest.phase = 0;
   guest.startedAt = 0;
+  guest.quietSince = 0;
   guest.dirty = description.kernel.preloaded | description.ramdisk.preloaded;
   guest.first = 1;
   guest.politeKey = 0;

@@ -91,6 +91,8 @@ export class Guest {
   progress: u64 = 0;
   /** Host time in ticks of the last start, 0 before the first. */
   startedAt: u64 = 0;
+  /** Since when (host time in ticks) it waits for its devices to be quiet, 0 if it does not. */
+  quietSince: u64 = 0;
   /** 1 while RAM may hold something of an earlier run. */
   dirty: u32 = 0;
   /** 1 until the first start: preloaded modules lie in place. */

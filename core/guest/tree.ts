@@ -2,6 +2,7 @@
 // The guest OS tree: the machine that a guest finds. Written into linear memory, then copied to the guest's RAM.
 // Boot and worker context. The processor's and interrupt controller's nodes come from the architecture.
 import { putInterrupt, writeCpus, writeInterruptController, writeRandomSeed, IRQCHIP_PHANDLE } from "../arch/seam";
+import { TOTAL_SIZE } from "../fdt/format";
 import {
   fdtBegin,
   fdtBeginNode,
@@ -27,6 +28,8 @@ import { writeGuest } from "./memory";
 /** Room kept at the top of guest RAM for the tree. */
 export const TREE_ROOM: u64 = 0x1_0000;
 const BUFFER: u32 = 16384;
+/** Unused bytes at the tree's end, its own: U-Boot adds to its copy in place, and what it needs itself lies behind that. */
+const SLACK: u32 = 4096;
 
 // @lock tree: the writer and its buffer.
 const lock: usize = memory.data(16, 8);
@@ -45,6 +48,7 @@ export function guestTree(guest: Guest, description: Description): i32 {
   fdtBegin(out, buffer, BUFFER);
   writeRoot(out, guest, description);
   const size = fdtFinish(out);
+  store<u32>(buffer, bswap<u32>(size + SLACK), TOTAL_SIZE);
   const status = size < 0 ? size : writeGuest(guest, guest.treeGpa, buffer, size);
   release(changetype<Lock>(lock));
   return status < 0 ? status : Status.Ok;

@@ -265,6 +265,18 @@ describe("limits", () => {
     expect(Number(times[2]! - start)).toBeLessThanOrEqual(Number(SECOND) * 6);
   });
 
+  it("hold no queue back from being disabled alone", async () => {
+    await begin();
+    blocks.bench.call("testClock", SECOND);
+    blocks.bench.call("blockLimit", blocks.device, 0n, 1n);
+    for (let i = 0; i < 3; i++) send({ ...read(0n, 1), indirect: true }, i);
+    notify();
+    blocks.bench.store(blocks.device, REG.queueSelect, 0);
+    expect(blocks.bench.store(blocks.device, REG.queueReady, 0)).toBe(0);
+    expect(blocks.bench.load(blocks.device, REG.queueReady)).toBe(0);
+    expect(counter(8)).toBe(0);
+  });
+
   it("leave no timer and nothing in flight after a reset", async () => {
     await begin();
     blocks.bench.call("testClock", SECOND);

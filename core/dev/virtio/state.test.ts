@@ -276,6 +276,14 @@ describe("E08: the status", () => {
 });
 
 describe("the life cycle of its guest", () => {
+  it("what a fault of ours has left in flight can be forgotten", () => {
+    test.ring.offer([{ gpa: BUFFERS, length: 8, write: true }]);
+    expect(test.pop()).toBe(POP.taken);
+    expect([bench.call("virtioQuiet", test.device), bench.call("virtioQuiet", test.device)]).toEqual([0, 0]);
+    bench.call("virtioForget", test.device);
+    expect(bench.call("virtioQuiet", test.device)).toBe(1);
+  });
+
   it("a device that is quiet leaves memory alone until it is woken, as after power-on", () => {
     const head = test.ring.offer([{ gpa: BUFFERS, length: 8, write: true }]);
     expect(test.pop()).toBe(POP.taken);

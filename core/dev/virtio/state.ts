@@ -13,7 +13,7 @@ import { NO_VECTOR, queueAt, VirtioDevice, Virtqueue } from "./device";
 import { virtioAcknowledge, virtioBroken } from "./interrupt";
 import { queueFind, queueRestart } from "./queue";
 import { VIRTIO_STATUS_NEEDS_RESET, VIRTIO_STATUS_WRITABLE } from "./spec";
-import { typeDriverOk, typeReset } from "./types";
+import { typeDriverOk, typeQueueStopped, typeReset } from "./types";
 
 export { virtioConfigAccess } from "./config";
 export { virtioBroken } from "./interrupt";
@@ -168,6 +168,11 @@ export function virtioQuiet(device: VirtioDevice): bool {
   return done;
 }
 
+/** Life cycle, after virtioQuiet never said true: a fault of ours has left chains behind that nobody has any more. */
+export function virtioForget(device: VirtioDevice): void {
+  for (let i: u32 = 0; i < device.queueCount; i++) queueAt(device, i).inFlight = 0;
+}
+
 /** Life cycle, after virtioQuiet said true: the device is as after power-on and may be used again. */
 export function virtioWake(device: VirtioDevice): void {
   virtioReset(device);
@@ -223,6 +228,10 @@ export function virtioQueueEnable(queue: Virtqueue): i32 {
 export function virtioQueueDisable(queue: Virtqueue): i32 {
   acquire(queue.lock);
   queue.live = 0;
+  const holds = queue.inFlight != 0;
+  release(queue.lock);
+  if (holds) typeQueueStopped(queue.owner);
+  acquire(queue.lock);
   const busy = queue.inFlight != 0;
   if (!busy) queue.ready = 0;
   release(queue.lock);

@@ -68,6 +68,11 @@ export function typeDriverOk(device: VirtioDevice): void {
   }
 }
 
+/** A queue was taken out of service alone: what is merely held of its chains, for a limit or a busy disk, is given up. */
+export function typeQueueStopped(device: VirtioDevice): void {
+  if (device.type == VIRTIO_ID_BLOCK) blockReset(device);
+}
+
 /**
  * The device is reset, or the guest is about to lose its memory: what the type merely holds of taken chains it gives up
  * (queuePush brings inFlight down, and writes nothing), what is in flight elsewhere comes back by itself. The device's

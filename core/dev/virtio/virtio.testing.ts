@@ -44,6 +44,7 @@ export {
   virtioGetStatus,
   virtioNotify,
   virtioQueueDisable,
+  virtioForget,
   virtioQuiet,
   virtioReset,
   virtioSetStatus,

@@ -2,12 +2,13 @@
 // How much of the hypervisor's own memory the VirtIO devices of the guests that the host's tree describes will take.
 // Boot. What is left over is there for guests that come later.
 import { CHAINS_BYTES } from "../../dev/virtio/chain";
-import { fdtChild, fdtCompatible, fdtFind, fdtHas, fdtSibling } from "../../fdt/read";
-import { DEVICE_DISK, DEVICE_NET, DEVICE_NONE, deviceKind } from "./node";
+import { fdtChild, fdtCompatible, fdtFind, fdtHas, fdtSibling, fdtU32 } from "../../fdt/read";
+import { DEVICE_DISK, DEVICE_NET, DEVICE_NONE, deviceKind, MAX_DISK_QUEUES } from "./node";
 
-/** Records of a device, its queues, its backend; of a disk its requests, too. */
+/** Records of a device, its queues, its backend; of a disk an overlay, and for each queue its requests. */
 const DEVICE_ARENA: u32 = 0x2000;
-const DISK_ARENA: u32 = 0x8000;
+const DISK_ARENA: u32 = 0x5800;
+const QUEUE_ARENA: u32 = 0x2800;
 /** A switch with its table of addresses. */
 const SWITCH_ARENA: u32 = 0x1_0000;
 /** Buffers for what the NIC cannot cut and sum itself, too. */
@@ -26,7 +27,10 @@ export function devicesArena(tree: usize): u32 {
       const kind = deviceKind(tree, child);
       if (kind == DEVICE_NONE) continue;
       nets += u32(kind == DEVICE_NET);
-      bytes += kind == DEVICE_DISK ? DISK_ARENA : DEVICE_ARENA;
+      bytes +=
+        kind == DEVICE_DISK
+          ? DISK_ARENA + min<u32>(fdtU32(tree, child, "typeone,queues", 1), MAX_DISK_QUEUES) * QUEUE_ARENA
+          : DEVICE_ARENA;
     }
   }
   if (nets) bytes += SWITCH_ARENA;

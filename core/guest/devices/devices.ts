@@ -3,7 +3,7 @@
 // touched by anybody else, as after power-on when it restarts, and gone with it. Boot, and worker context with the
 // creation lock held, but for devicesQuiet and resetDevices, which are the lifecycle worker's own.
 import { pciEnd, pciInit, pciReset } from "../../dev/pci/host";
-import { virtioQuiet, virtioWake } from "../../dev/virtio/state";
+import { virtioForget, virtioQuiet, virtioWake } from "../../dev/virtio/state";
 import { fdtChild, fdtSibling } from "../../fdt/read";
 import { Status } from "../../lib/status";
 import { Description } from "../description";
@@ -62,6 +62,14 @@ export function devicesQuiet(guest: Guest): bool {
     if (at.hasModel && !virtioQuiet(at.device)) quiet = false;
   }
   return quiet;
+}
+
+/** Nothing is in flight, whatever the queues say. */
+export function devicesForget(guest: Guest): void {
+  for (let i: u32 = 0; i < MAX_DEVICES; i++) {
+    const at = deviceAt(guest, i);
+    if (at.hasModel) virtioForget(at.device);
+  }
 }
 
 /** Every device as after power-on. All were quiet; the guest's lock is not held. */
