@@ -18,7 +18,6 @@ const small = () => new FdtTree(node("", { a: 1 }, [node("b", { c: "x", d: 2n })
 function touchEverything(): void {
   for (let at = core.call("fdtRoot", core.blob); at !== 0; at = core.call("fdtNext", at)) {
     core.call("fdtParent", core.blob, at);
-    core.call("fdtDepth", core.blob, at);
     core.call("fdtRegCount", core.blob, at);
     core.call("fdtAddress", core.blob, at, 0, core.out);
     core.call("fdtInterrupt", core.blob, at, 1, core.out);
@@ -230,7 +229,7 @@ describe("limits", () => {
 
   it("takes 64 levels and no more", () => {
     expect(core.load(nested(64))).toBe(Status.Ok);
-    expect(core.call("fdtDepth", core.blob, core.find("/n".repeat(63)))).toBe(63);
+    expect(core.find("/n".repeat(63))).not.toBe(0);
     expect(core.load(nested(65))).toBe(Status.Limit);
   });
 

@@ -6,7 +6,6 @@
 export { fdtCheck } from "./check";
 export {
   fdtChild,
-  fdtDepth,
   fdtFind,
   fdtFindBytes,
   fdtFirstProperty,

@@ -23,6 +23,8 @@ import {
 
 // Tokens as they lie in memory: a walk reads thousands of them and needs none in our own byte order.
 const RAW_BEGIN_NODE: u32 = bswap<u32>(FDT_BEGIN_NODE);
+const RAW_END_NODE: u32 = bswap<u32>(FDT_END_NODE);
+const RAW_END: u32 = bswap<u32>(FDT_END);
 const RAW_PROP: u32 = bswap<u32>(FDT_PROP);
 const RAW_NOP: u32 = bswap<u32>(FDT_NOP);
 
@@ -47,15 +49,26 @@ export function fdtSkipToken(token: usize): usize {
 
 /** One past a node's END_NODE token. */
 export function fdtNodeEnd(node: usize): usize {
-  let p = node;
-  let depth: u32 = 0;
-  do {
-    const kind = be32(p);
-    if (kind == FDT_BEGIN_NODE) depth++;
-    else if (kind == FDT_END_NODE) depth--;
-    p = fdtSkipToken(p);
-  } while (depth != 0);
-  return p;
+  return skipNode(node, 0);
+}
+
+/** One past a node's END_NODE token; 0 if `within` is a node inside it. */
+function skipNode(node: usize, within: usize): usize {
+  let p = afterName(node);
+  let depth: u32 = 1;
+  while (p != within) {
+    const kind = load<u32>(p);
+    if (kind == RAW_PROP) {
+      p = align4(p + PROP_HEADER + be32(p + 4));
+    } else if (kind == RAW_BEGIN_NODE) {
+      depth++;
+      p = afterName(p);
+    } else {
+      p += 4;
+      if (kind == RAW_END_NODE && --depth == 0) return p;
+    }
+  }
+  return 0;
 }
 
 /** The root node. */
@@ -65,30 +78,33 @@ export function fdtRoot(fdt: usize): usize {
 
 /** The next node in document order (children before siblings), 0 after the last. */
 export function fdtNext(node: usize): usize {
-  let p = fdtSkipToken(node);
-  while (true) {
-    const kind = be32(p);
-    if (kind == FDT_BEGIN_NODE) return p;
-    if (kind == FDT_END) return 0;
-    p = fdtSkipToken(p);
-  }
+  return nodeBefore(node, RAW_END);
 }
 
 /** The first child, or 0. */
 export function fdtChild(node: usize): usize {
-  let p = fdtSkipToken(node);
+  return nodeBefore(node, RAW_END_NODE);
+}
+
+/** The next node in document order, 0 if a token of kind `last` comes first. */
+function nodeBefore(node: usize, last: u32): usize {
+  let p = afterName(node);
   while (true) {
-    const kind = be32(p);
-    if (kind == FDT_BEGIN_NODE) return p;
-    if (kind == FDT_END_NODE) return 0;
-    p = fdtSkipToken(p);
+    const kind = load<u32>(p);
+    if (kind == RAW_BEGIN_NODE) return p;
+    if (kind == last) return 0;
+    p = kind == RAW_PROP ? align4(p + PROP_HEADER + be32(p + 4)) : p + 4;
   }
 }
 
 /** The next node with the same parent, or 0. */
 export function fdtSibling(node: usize): usize {
-  const p = skipNops(fdtNodeEnd(node));
-  return be32(p) == FDT_BEGIN_NODE ? p : 0;
+  return nodeAt(fdtNodeEnd(node));
+}
+
+function nodeAt(token: usize): usize {
+  const p = skipNops(token);
+  return load<u32>(p) == RAW_BEGIN_NODE ? p : 0;
 }
 
 /** The parent, 0 for the root. Walks from the root: keep the parent where you already have it. */
@@ -96,29 +112,15 @@ export function fdtParent(fdt: usize, node: usize): usize {
   let parent: usize = 0;
   let at = fdtRoot(fdt);
   while (at != 0 && at != node) {
-    if (node < fdtNodeEnd(at)) {
+    const end = skipNode(at, node);
+    if (end == 0) {
       parent = at;
       at = fdtChild(at);
     } else {
-      at = fdtSibling(at);
+      at = nodeAt(end);
     }
   }
   return parent;
-}
-
-/** How many ancestors a node has: 0 for the root. */
-export function fdtDepth(fdt: usize, node: usize): u32 {
-  let depth: u32 = 0;
-  let at = fdtRoot(fdt);
-  while (at != 0 && at != node) {
-    if (node < fdtNodeEnd(at)) {
-      depth++;
-      at = fdtChild(at);
-    } else {
-      at = fdtSibling(at);
-    }
-  }
-  return depth;
 }
 
 /** A node's name with its unit address: NUL-terminated printable bytes; the root's is empty. */
@@ -139,7 +141,7 @@ export function fdtNamed(node: usize, name: string): bool {
 
 /** A node's first property, or 0. */
 export function fdtFirstProperty(node: usize): usize {
-  return propertyAt(fdtSkipToken(node));
+  return propertyAt(afterName(node));
 }
 
 /** The next property of the same node, or 0. */
@@ -149,7 +151,7 @@ export function fdtNextProperty(property: usize): usize {
 
 function propertyAt(token: usize): usize {
   const p = skipNops(token);
-  return be32(p) == FDT_PROP ? p + PROP_HEADER : 0;
+  return load<u32>(p) == RAW_PROP ? p + PROP_HEADER : 0;
 }
 
 /** A property's name: NUL-terminated printable bytes. */

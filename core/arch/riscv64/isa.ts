@@ -6,10 +6,11 @@ import { fdtBeginProperty, fdtBytes, fdtEndProperty, fdtText, FdtWriter } from "
 
 /**
  * Names of more than one letter that a guest may see, each between spaces. All work in VS and VU by themselves or with
- * a bit of henvcfg that host.ts sets; none has state that a change of vCPUs would have to move.
+ * a bit of henvcfg that host.ts sets; none has state that a change of vCPUs would have to move. In the order in which
+ * hosts list them, as each search goes on where the last one ended.
  */
 // prettier-ignore
-const ALLOWED: string = " zicntr zicsr zifencei zihpm zihintpause zihintntl zicond zimop zcmop za64rs za128rs ziccamoa ziccif zicclsm ziccrse zic64b zaamo zalrsc zacas zabha zawrs zmmul zfa zfh zfhmin zca zcb zcd zba zbb zbc zbs zbkb zbkc zbkx zknd zkne zknh zksed zksh zkt svinval svnapot svpbmt svade svadu svvptc sstc sscounterenw sstvala sstvecd svbare zicbom zicbop zicboz ";
+const ALLOWED: string = " zic64b zicbom zicbop zicboz ziccamoa ziccif zicclsm ziccrse zicntr zicond zicsr zifencei zihintntl zihintpause zihpm zimop zmmul za64rs za128rs zaamo zabha zacas zalrsc zawrs zfa zfh zfhmin zca zcb zcd zcmop zba zbb zbc zbkb zbkc zbkx zbs zknd zkne zknh zksed zksh zkt sscounterenw sstc sstvala sstvecd svade svadu svbare svinval svnapot svpbmt svvptc ";
 const LETTERS: string = "imafdc";
 const UNDERSCORE: u32 = 0x5f;
 const SPACE: u32 = 0x20;
@@ -60,13 +61,13 @@ function isText(at: usize, length: u32, text: string, from: u32): bool {
   return true;
 }
 
-function isAllowed(at: usize, length: u32): bool {
-  if (length < 2) return false;
-  for (let from: u32 = 1; from + length < <u32>ALLOWED.length; from++) {
+/** Where the name stands in ALLOWED, looked for from `first` to before `limit`; 0 if it does not. */
+function allowedAt(at: usize, length: u32, first: u32, limit: u32): u32 {
+  for (let from = first; from < limit && from + length < <u32>ALLOWED.length; from++) {
     const whole = ALLOWED.charCodeAt(from - 1) == SPACE && ALLOWED.charCodeAt(from + length) == SPACE;
-    if (whole && isText(at, length, ALLOWED, from)) return true;
+    if (whole && isText(at, length, ALLOWED, from)) return from;
   }
-  return false;
+  return 0;
 }
 
 /** Writes `riscv,isa-base`, `riscv,isa-extensions` and the older `riscv,isa` for a guest's cpu node; `more`: one name more. */
@@ -100,9 +101,14 @@ function writeNames(writer: FdtWriter, joint: u32): void {
     store<u8>(piece, <u8>LETTERS.charCodeAt(i));
     if (hostHasLetter(<u32>LETTERS.charCodeAt(i))) fdtBytes(writer, piece, joint ? 1 : 2);
   }
-  for (let at = names; at < end; at += nameLength(at) + 1) {
-    const length = nameLength(at);
-    if (length > 32 || !isAllowed(at, length)) continue;
+  let last: u32 = 1;
+  let length: u32 = 0;
+  for (let at = names; at < end; at += length + 1) {
+    length = nameLength(at);
+    if (length < 2 || length > 32) continue;
+    const found = allowedAt(at, length, last, ALLOWED.length) || allowedAt(at, length, 1, last);
+    if (!found) continue;
+    last = found;
     writePiece(writer, at, length, joint);
   }
 }
