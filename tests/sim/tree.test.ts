@@ -65,6 +65,16 @@ describe("the guest's device tree", () => {
     }
   });
 
+  it("has unused room at its end, where a boot loader adds to it in place", async () => {
+    let room = 0;
+    await treeOf({}, {}, function* (cpu) {
+      const header = new DataView((yield* readBytes(cpu.opaque, 40)).buffer);
+      const [total, strings, stringBytes] = [4, 12, 32].map((at) => header.getUint32(at)) as [number, number, number];
+      room = total - strings - stringBytes;
+    });
+    expect(room).toBeGreaterThanOrEqual(4096);
+  });
+
   it("describes memory of the size asked for, a UART as console, and interrupt contexts that agree with the CPUs", async () => {
     const tree = await treeOf({}, { cpus: 2, memoryKiB: 96 * 1024, bootargs: "console=ttyS0 quiet" });
     expect(memoryOf(tree).size).toBe(96n * 1024n * 1024n);
