@@ -11,6 +11,7 @@ import { faultScenarios } from "./faults.ts";
 import { refusalScenarios } from "./refusals.ts";
 import { nameOf, runBare, runScenario, type Scenario } from "./scenario.ts";
 import { SCENARIOS } from "./scenarios.ts";
+import { uBootScenarios } from "./u-boot.ts";
 
 interface Job {
   readonly name: string;
@@ -24,7 +25,9 @@ function option(name: string): string | undefined {
 
 function chosen(): readonly Scenario[] {
   const all = [...SCENARIOS, ...faultScenarios, ...refusalScenarios, ...aiaScenarios];
-  return process.argv.includes("--no-debian") ? all : [...all, ...debianScenarios, ...aiaDebianScenarios];
+  return process.argv.includes("--no-debian")
+    ? all
+    : [...all, ...debianScenarios, ...aiaDebianScenarios, ...uBootScenarios];
 }
 
 function bareJobs(): Job[] {

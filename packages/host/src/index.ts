@@ -8,6 +8,7 @@ export { findProgram, run } from "./run.ts";
 export type { RunOptions, RunResult } from "./run.ts";
 export { cachedDebianFiles, getDebianFiles } from "./provision/debian.ts";
 export type { DebianFile, DebianFiles } from "./provision/debian.ts";
+export { getUBoot } from "./provision/u-boot.ts";
 export { GUEST_UP, GUEST_UP_STAMP, buildInitramfs, guestBootargs } from "./provision/initramfs.ts";
 export type { GuestBootargs, GuestMode } from "./provision/initramfs.ts";
 export { rootBootargs } from "./rootfs/guest-args.ts";

@@ -56,7 +56,8 @@ async function sha256Of(file: string): Promise<string> {
   return hash.digest("hex");
 }
 
-async function isIntact(file: DebianFile, cacheDir: string): Promise<boolean> {
+/** Whether the cache's file is as it was when it was put there. */
+export async function isIntact(file: DebianFile, cacheDir: string): Promise<boolean> {
   const full = path.join(cacheDir, file.path);
   const info = await stat(full).catch(() => undefined);
   return info?.size === file.bytes && (await sha256Of(full)) === file.sha256;
@@ -107,34 +108,44 @@ export interface Wanted {
   readonly bytes: number;
 }
 
+interface Question {
+  readonly name: string;
+  /** For errors. */
+  readonly step: string;
+}
+
+async function fieldsOf(root: AptRoot, { name, step }: Question): Promise<Map<string, string>> {
+  const fields = await aptShow(root, name);
+  if (!fields) throw new StepError({ step, why: `the mirror's ${GUEST_SUITE} has no riscv64 package ${name}` });
+  return fields;
+}
+
+/** The version of a package that the suite has. */
+export async function lookUp(root: AptRoot, question: Question): Promise<Wanted> {
+  const fields = await fieldsOf(root, question);
+  const version = fields.get("Version") ?? "unknown";
+  return { name: question.name, version, bytes: Number(fields.get("Size") ?? 0) };
+}
+
 /** The suite's kernel package (behind its meta package) and its static busybox. */
 export async function findGuestPackages(root: AptRoot, step: string): Promise<{ kernel: Wanted; busybox: Wanted }> {
-  const lookUp = async (name: string): Promise<Map<string, string>> => {
-    const fields = await aptShow(root, name);
-    if (!fields) throw new StepError({ step, why: `the mirror's ${GUEST_SUITE} has no riscv64 package ${name}` });
-    return fields;
-  };
-  const meta = await lookUp("linux-image-riscv64");
+  const meta = await fieldsOf(root, { name: "linux-image-riscv64", step });
   const real = /\blinux-image-[0-9][^\s,|(]*-riscv64\b/.exec(meta.get("Depends") ?? "")?.[0];
   if (!real) throw new StepError({ step, why: "linux-image-riscv64 names no kernel package among its dependencies" });
-  const wanted = (name: string, fields: Map<string, string>): Wanted => ({
-    name,
-    version: fields.get("Version") ?? "unknown",
-    bytes: Number(fields.get("Size") ?? 0),
-  });
   return {
-    kernel: wanted(real, await lookUp(real)),
-    busybox: wanted("busybox-static", await lookUp("busybox-static")),
+    kernel: await lookUp(root, { name: real, step }),
+    busybox: await lookUp(root, { name: "busybox-static", step }),
   };
 }
 
-async function download(root: AptRoot, packages: readonly Wanted[], step: Step): Promise<string> {
+/** Downloads packages without what they depend on; answers the folder with the .deb files. */
+export async function download(root: AptRoot, packages: readonly Wanted[], step: Step): Promise<string> {
   const folder = path.join(root.dir, "debs");
   await mkdir(folder, { mode: 0o755 });
   const total = packages.reduce((sum, wanted) => sum + wanted.bytes, 0);
   step.update(`0 of ${formatBytes(total)}`);
   await aptGet(root, {
-    step: "download the Debian kernel and busybox",
+    step: `download ${packages.map(({ name }) => name).join(", ")}`,
     args: ["download", ...packages.map((wanted) => `${wanted.name}=${wanted.version}`)],
     cwd: folder,
     onPercent: (percent) => step.update(`${formatBytes((total * percent) / 100)} of ${formatBytes(total)}`),
@@ -144,7 +155,7 @@ async function download(root: AptRoot, packages: readonly Wanted[], step: Step):
 }
 
 /** Unpacks the members that match `pattern` from the one `.deb` of `name` into `into`; answers the first file found. */
-async function unpack(debs: string, name: string, pattern: string, into: string): Promise<string> {
+export async function unpack(debs: string, name: string, pattern: string, into: string): Promise<string> {
   const step = `unpack ${name}`;
   const deb = (await readdir(debs)).find((file) => file.startsWith(`${name}_`));
   if (!deb) throw new StepError({ step, why: "apt-get downloaded no such package" });
@@ -171,7 +182,10 @@ async function unpack(debs: string, name: string, pattern: string, into: string)
 }
 
 /** Puts `file` into the cache under `name`, atomically: another process may be filling the same cache. */
-async function keep(file: string, target: { cacheDir: string; name: string; wanted: Wanted }): Promise<DebianFile> {
+export async function keep(
+  file: string,
+  target: { cacheDir: string; name: string; wanted: Wanted },
+): Promise<DebianFile> {
   const relative = `${target.name}-${target.wanted.version.replace(/[^A-Za-z0-9.+~-]/g, "_")}`;
   const full = path.join(target.cacheDir, relative);
   await mkdir(target.cacheDir, { recursive: true });
