@@ -57,8 +57,9 @@ function hear(model: VirtioConsole, port: u32, what: u32): void {
 export function controlSend(model: VirtioConsole): void {
   const queue = queueAt(model.device, VIRTIO_CONSOLE_CONTROL_RECEIVE);
   const chain = hartChain(1);
+  let left = BUDGET_CHAINS;
   acquire(queue.lock);
-  while (model.pending != 0 && queuePop(queue, chain) > 0) {
+  for (; left != 0 && model.pending != 0 && queuePop(queue, chain) > 0; left--) {
     const event = ctz<u32>(model.pending);
     hw.atomicAnd(pendingAt(model), ~(1 << event));
     const message = hartScratch();
@@ -68,4 +69,5 @@ export function controlSend(model: VirtioConsole): void {
   }
   queueAnnounce(queue);
   release(queue.lock);
+  if (left == 0) deferQueue(queue);
 }

@@ -209,6 +209,31 @@ describe("input", () => {
   });
 });
 
+describe("a driver that never runs out of buffers", () => {
+  /** Every look at the driver's index finds eight more of the one chain that there is. Answers the chains taken in an exit. */
+  function chainsOfAnExit(queue: number, buffer: { gpa: bigint; length: number; write: boolean }): number {
+    const ring = rings[queue]!;
+    ring.offer([buffer]);
+    let index = 1;
+    bench.onCopyIn = (hpa) => {
+      if (hpa !== bench.hpa(ring.driver + 2n)) return;
+      index += 8;
+      if (index > 4000) throw new Error("an exit has no end");
+      bench.write(ring.driver + 2n, 2, index & 0xffff);
+    };
+    for (let i = 0; i < ring.size; i++) bench.write(ring.driver + 4n + BigInt(i) * 2n, 2, 0);
+    notify(queue);
+    return bench.field(bench.call("testQueue", device, queue), "TAKEN");
+  }
+
+  it("is held up by the budget of an exit, and goes on after it", () => {
+    send([0x24]);
+    type("x");
+    expect(chainsOfAnExit(0, { gpa: INPUT, length: 16, write: false })).toBe(64);
+    expect(bench.call("testRequested", bench.guest)).not.toBe(0);
+  });
+});
+
 describe("control messages", () => {
   const say = (port: number, event: number, value: number) => {
     const at = OUTPUT + 0x800n;

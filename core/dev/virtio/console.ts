@@ -103,11 +103,12 @@ function fill(ring: Ring, from: Cursor, most: u32): u32 {
   return got;
 }
 
-/** Input, as long as there are bytes and buffers. */
+/** Input, as long as there are bytes and buffers; buffers without room for a byte are counted, too. */
 function receive(model: VirtioConsole, queue: Virtqueue): void {
   const chain = hartChain(1);
+  let left = BUDGET_CHAINS;
   acquire(queue.lock);
-  while (ringCount(model.rx) != 0 && queuePop(queue, chain) > 0) {
+  for (; left != 0 && ringCount(model.rx) != 0 && queuePop(queue, chain) > 0; left--) {
     const written = take(model, chain);
     // Somebody emptied the ring meanwhile.
     if (written == 0 && chain.writeBytes != 0) queueUnpop(queue);
@@ -115,6 +116,7 @@ function receive(model: VirtioConsole, queue: Virtqueue): void {
   }
   queueAnnounce(queue);
   release(queue.lock);
+  if (left == 0) deferQueue(queue);
 }
 
 /** Moves input into a chain; answers how many bytes. */
