@@ -88,11 +88,12 @@ function readField(device: VirtioDevice, offset: u32): u32 {
     case VIRTIO_PCI_QUEUE_SELECT:
       return device.queueSelect;
     default:
-      return changetype<usize>(selectedQueue(device)) == 0 ? 0 : readQueue(selectedQueue(device), offset);
+      return readQueue(selectedQueue(device), offset);
   }
 }
 
 function readQueue(queue: Virtqueue, offset: u32): u32 {
+  if (changetype<usize>(queue) == 0) return 0;
   switch (offset) {
     case VIRTIO_PCI_QUEUE_SIZE:
       return queue.size;
@@ -128,12 +129,13 @@ function writeField(pci: PciFunction, offset: u32, value: u32): i32 {
       device.queueSelect = value;
       break;
     default:
-      if (changetype<usize>(selectedQueue(device)) != 0) return writeQueue(pci, selectedQueue(device), offset, value);
+      return writeQueue(pci, selectedQueue(device), offset, value);
   }
   return Handled;
 }
 
 function writeQueue(pci: PciFunction, queue: Virtqueue, offset: u32, value: u32): i32 {
+  if (changetype<usize>(queue) == 0) return Handled;
   if (offset == VIRTIO_PCI_QUEUE_SIZE) virtioQueueSize(queue, value);
   else if (offset == VIRTIO_PCI_QUEUE_VECTOR) queue.vector = vector(pci, value);
   else if (offset == VIRTIO_PCI_QUEUE_ENABLE && value == 1) return virtioQueueEnable(queue);

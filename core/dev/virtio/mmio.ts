@@ -115,12 +115,13 @@ function writeRegister(device: VirtioDevice, offset: u32, value: u32): i32 {
       device.queueSelect = value;
       break;
     default:
-      return changetype<usize>(selectedQueue(device)) == 0 ? Handled : writeQueue(selectedQueue(device), offset, value);
+      return writeQueue(selectedQueue(device), offset, value);
   }
   return Handled;
 }
 
 function writeQueue(queue: Virtqueue, offset: u32, value: u32): i32 {
+  if (changetype<usize>(queue) == 0) return Handled;
   if (offset == VIRTIO_QUEUE_READY) return value & 1 ? virtioQueueEnable(queue) : virtioQueueDisable(queue);
   if (offset == VIRTIO_QUEUE_NUM) virtioQueueSize(queue, value);
   if (offset < VIRTIO_QUEUE_DESC_LOW || offset >= AREAS_END || (offset & 0x8) != 0) return Handled;

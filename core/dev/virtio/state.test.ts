@@ -101,6 +101,25 @@ describe("registers", () => {
   });
 });
 
+describe("two vCPUs at the registers of one device", () => {
+  it("the queue that a register means is chosen once, whatever another vCPU selects meanwhile", () => {
+    store(REG.queueSelect, 1);
+    const at = test.device + bench.named("QUEUE_SELECT");
+    let looks = 0;
+    bench.onAtomicLoad = (ptr) => {
+      if (ptr !== at) return;
+      looks++;
+      bench.unit.view().setUint32(at, 0xffff_fff0, true);
+    };
+    store(REG.queueSize, 32);
+    expect([looks, bench.field(bench.call("testQueue", test.device, 1), "SIZE")]).toEqual([1, 32]);
+    for (const offset of [REG.queueReady, REG.queueMax]) {
+      looks = 0;
+      expect([load(offset), looks]).toEqual([0, 1]);
+    }
+  });
+});
+
 describe("the line", () => {
   it("is up until every bit of the interrupt status was acknowledged", () => {
     const level = () => bench.field(test.device, "LEVEL");

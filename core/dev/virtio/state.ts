@@ -181,9 +181,10 @@ export function virtioWake(device: VirtioDevice): void {
 
 // ---- Queues.
 
-/** The queue that the driver selected, null if there is none. */
+/** The queue that the driver selected, null if there is none. Another vCPU may select another one at any time: ask once. */
 export function selectedQueue(device: VirtioDevice): Virtqueue {
-  return device.queueSelect < device.queueCount ? queueAt(device, device.queueSelect) : changetype<Virtqueue>(0);
+  const index = hw.atomicLoad(changetype<usize>(device) + offsetof<VirtioDevice>("queueSelect"));
+  return index < device.queueCount ? queueAt(device, index) : changetype<Virtqueue>(0);
 }
 
 /** The driver chooses the number of entries; ignored while the queue is enabled. */

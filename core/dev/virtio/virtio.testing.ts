@@ -58,6 +58,7 @@ export const READ_BYTES: u32 = offsetof<Chain>("readBytes");
 export const WRITE_BYTES: u32 = offsetof<Chain>("writeBytes");
 export const MODEL: u32 = offsetof<VirtioDevice>("model");
 export const STATUS_FIELD: u32 = offsetof<VirtioDevice>("status");
+export const QUEUE_SELECT: u32 = offsetof<VirtioDevice>("queueSelect");
 export const QUIET: u32 = offsetof<VirtioDevice>("quiet");
 export const LEVEL: u32 = offsetof<VirtioDevice>("level");
 export const FUNCTION: u32 = offsetof<VirtioDevice>("function");

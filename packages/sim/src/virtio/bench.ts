@@ -19,6 +19,8 @@ export class VirtioBench {
   readonly view = new DataView(this.host.buffer);
   /** Called before each copy out of host memory: hpa and length. */
   onCopyIn: (hpa: bigint, length: number) => void = () => {};
+  /** Called after the core read a word with an atomic load: another hart may change it now. */
+  onAtomicLoad: (ptr: number) => void = () => {};
   /** Copies that were made, of any kind. */
   copies = 0;
   time = 1000n;
@@ -52,6 +54,7 @@ export class VirtioBench {
     this.call("testArena", this.#fresh!.at, this.access);
     this.host.fill(0);
     this.onCopyIn = () => {};
+    this.onAtomicLoad = () => {};
     this.time = 1000n;
     this.guest = this.call("testGuest");
     const size = BigInt((PIECE * PIECES) / pieces);
@@ -192,6 +195,10 @@ function imports(bench: () => VirtioBench) {
     atomicAdd: (at: number, by: number) => word(at, (before) => before + by),
     atomicSwap: (at: number, value: number) => word(at, () => value),
     atomicCompareSwap: (at: number, from: number, to: number) => word(at, (before) => (before === from ? to : before)),
-    atomicLoad: (at: number) => word(at, (before) => before),
+    atomicLoad: (at: number) => {
+      const value = word(at, (before) => before);
+      bench().onAtomicLoad(at);
+      return value;
+    },
   };
 }
