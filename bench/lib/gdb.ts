@@ -127,6 +127,17 @@ export class Gdb {
     await this.ask(`z1,${place}`);
   }
 
+  /** Lets the machine run; stop() ends that. */
+  resume(): void {
+    this.#send("c");
+  }
+
+  /** Stops the running machine. */
+  async stop(): Promise<void> {
+    this.#socket.write("\u0003");
+    await this.#reply();
+  }
+
   /** One instruction further, so that a breakpoint at the same place can be met again. */
   async step(): Promise<void> {
     await this.ask("s");
