@@ -27,6 +27,8 @@ export interface Capability {
 export class PciUnit {
   readonly unit: UnitModule;
   guest = 0;
+  /** Called before each atomic operation of the core: another hart may do something now. */
+  onAtomic: (at: number) => void = () => {};
   private access = 0;
 
   private constructor(unit: UnitModule) {
@@ -35,7 +37,9 @@ export class PciUnit {
 
   static async load(): Promise<PciUnit> {
     let hart = 0;
+    let rig: PciUnit | undefined = undefined;
     const word = (at: number, change: (before: number) => number): number => {
+      rig?.onAtomic(at);
       const view = new DataView(unit.memory.buffer);
       const before = view.getUint32(at, true);
       view.setUint32(at, change(before), true);
@@ -58,7 +62,7 @@ export class PciUnit {
         atomicLoad: (at: number) => word(at, (before) => before),
       },
     });
-    const rig = new PciUnit(unit);
+    rig = new PciUnit(unit);
     const arena = unit.scratch(ARENA + 4096);
     rig.access = arena + ARENA;
     hart = rig.call("testSetup", arena, arena + ARENA);

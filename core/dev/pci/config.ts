@@ -72,7 +72,8 @@ function childOnBus(host: PciHost, bus: u32): usize {
     const at = slotAt(host, slot);
     if (!at) continue;
     const port = changetype<PciFunction>(at);
-    if (port.child && configWord(port, PORT_BUSES) >> 8 == bus && isUp(port)) return port.child;
+    const child = port.child;
+    if (child && configWord(port, PORT_BUSES) >> 8 == bus && isUp(port)) return child;
   }
   return 0;
 }

@@ -56,7 +56,8 @@ export class PciFunction {
   express: u32 = 0;
   msix: u32 = 0;
   cfgAccess: u32 = 0;
-  pad: u32 = 0;
+  /** The host bridge that it was attached to last: who works on it has that to the end, also when `host` goes meanwhile. */
+  bridge: PciHost = changetype<PciHost>(0);
   /** gpa of BAR 0 (VirtIO's structures) and BAR 2 (MSI-X), 0 while it does not answer. */
   registers: u64 = 0;
   table: u64 = 0;

@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type FdtTree, parse } from "@typeone/fdt";
-import { AIA, BLOCK, BUSY, NET, PciUnit, PLIC, PLUG, RNG, WINDOW } from "../../../tests/sim/pci-unit.ts";
+import { AIA, BLOCK, BUSY, IMSIC, NET, PciUnit, PLIC, PLUG, RNG, WINDOW } from "../../../tests/sim/pci-unit.ts";
 
 let pci: PciUnit;
 beforeAll(async () => {
@@ -44,6 +44,38 @@ describe("devices that go", () => {
     expect(remove(device)).toBe(BUSY);
     pci.call("leave", at);
     expect([remove(device), pci.field(at, "USERS")]).toEqual([0, 0]);
+  });
+
+  it("while a vCPU is at them: what it still brings about is its guest's, and holds no line up", () => {
+    for (const interrupts of [PLIC, AIA]) {
+      pci.makeGuest(interrupts);
+      const device = pci.device(RNG, 1);
+      const space = pci.config(pci.attach(device));
+      const table = WINDOW + 0x4000;
+      pci.place(space, WINDOW, table);
+      const at = pci.functionOf(device);
+      if (interrupts === AIA) {
+        pci.write(space + pci.find(space, 0x11) + 2, 0x8000, 2);
+        pci.write(table, Number(IMSIC));
+        pci.write(table + 8, 5);
+        expect(pci.call("pciMessage", at, 0)).toBe(1);
+      } else pci.setWord(device + pci.named("ISR"), 1);
+      // Another hart takes it away when the vCPU has just found out whose it is.
+      let state = "outside";
+      pci.onAtomic = (word) => {
+        if (state === "inside") {
+          state = "removed";
+          expect(remove(device)).toBe(BUSY);
+        } else if (state === "outside" && word === at) state = "inside";
+      };
+      if (interrupts === AIA) pci.write(table + 12, 0);
+      else pci.write(space + 4, 2, 2);
+      pci.onAtomic = () => {};
+      expect([state, pci.field(at, "LEVEL")]).toEqual(["removed", 0]);
+      if (interrupts === AIA) expect(pci.messages()).toEqual([5]);
+      else expect(pci.lines()).toEqual([0, 0, 0, 0]);
+      expect(remove(device)).toBe(0);
+    }
   });
 
   it("take no memory that is not used again: functions and host bridges", () => {

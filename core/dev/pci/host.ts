@@ -95,6 +95,7 @@ function newFunction(device: VirtioDevice, slot: u32, vectors: u32): PciFunction
 
 /** From now on the guest's vCPUs find the function at `slot`, or behind its port. */
 function publish(host: PciHost, pci: PciFunction, slot: u32): void {
+  pci.bridge = host;
   buildSpace(pci);
   const at = changetype<usize>(pci);
   hw.atomicSwap(at + offsetof<PciFunction>("host"), <u32>changetype<usize>(host));
@@ -176,11 +177,11 @@ export function pciRemove(device: VirtioDevice): i32 {
   const pci = changetype<PciFunction>(at);
   const host = pci.host;
   if (changetype<usize>(host) != 0) {
-    dropLine(pci);
     const port = changetype<PciFunction>(pci.port);
     if (!pci.port) setSlot(host, pci.slot, 0);
     else port.child = 0;
     hw.atomicSwap(at + offsetof<PciFunction>("host"), 0);
+    dropLine(pci);
     clearHints(host);
     if (pci.port) plugged(port);
   }

@@ -17,16 +17,17 @@ export function sendsMessages(pci: PciFunction): bool {
   return pci.msix != 0 && (configWord(pci, pci.msix + 2) & PCI_MSIX_ENABLE) != 0;
 }
 
-/** The function at `at`, which is attached, wants its line up (1) or not (0). The guest's lock is held. */
+/** The function at `at` wants its line up (1) or not (0); one that goes has none. The guest's lock is held. */
 export function pciLine(at: usize, level: u32): void {
   const pci = changetype<PciFunction>(at);
-  const off = (configWord(pci, PCI_COMMAND) & PCI_COMMAND_INTX_OFF) != 0 || sendsMessages(pci);
+  const gone = changetype<usize>(pci.host) == 0;
+  const off = gone || (configWord(pci, PCI_COMMAND) & PCI_COMMAND_INTX_OFF) != 0 || sendsMessages(pci);
   drive(pci, off ? 0 : level);
 }
 
 /** Something that decides on the function's line may have changed. The guest's lock is not held. */
 export function followLine(pci: PciFunction): void {
-  const guest = pci.host.guest;
+  const guest = pci.bridge.guest;
   acquire(guest.lock);
   pciLine(changetype<usize>(pci), wish(pci));
   release(guest.lock);
@@ -38,9 +39,9 @@ export function wish(pci: PciFunction): u32 {
   return device ? u32(hw.atomicLoad(device + offsetof<VirtioDevice>("isr")) != 0) : portInterrupts(pci);
 }
 
-/** The function goes: its line is without it. */
+/** The function has gone from its host bridge: its line is without it. */
 export function dropLine(pci: PciFunction): void {
-  const guest = pci.host.guest;
+  const guest = pci.bridge.guest;
   acquire(guest.lock);
   drive(pci, 0);
   release(guest.lock);
@@ -51,8 +52,8 @@ function drive(pci: PciFunction, level: u32): void {
   if (pci.level == level) return;
   pci.level = level;
   const line = pci.slot % PCI_LINES;
-  const at = pci.host.lines + line * 4;
+  const at = pci.bridge.lines + line * 4;
   const count = load<u32>(at) + (level << 1) - 1;
   store<u32>(at, count);
-  if (count == level) setLine(pci.host.guest, PCI_LINE + line, level);
+  if (count == level) setLine(pci.bridge.guest, PCI_LINE + line, level);
 }

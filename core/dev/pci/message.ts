@@ -70,7 +70,7 @@ function sendPending(pci: PciFunction, vector: u32): void {
 function send(pci: PciFunction, vector: u32): void {
   if (!(configWord(pci, PCI_COMMAND) & PCI_COMMAND_MASTER)) return;
   const at = entry(pci, vector);
-  guestMessage(pci.host.guest, load<u64>(at), load<u32>(at + MSIX_ENTRY_DATA));
+  guestMessage(pci.bridge.guest, load<u64>(at), load<u32>(at + MSIX_ENTRY_DATA));
 }
 
 /** A guest access in BAR 2, by words and double words; anything else reads as zero and writes nothing. */

@@ -46,7 +46,9 @@ function find(host: PciHost, gpa: u64): usize {
     if (!at) continue;
     if (answers(at, gpa)) return at;
     const port = changetype<PciFunction>(at);
-    if (port.child && answers(port.child, gpa) && isUp(port)) return port.child;
+    // It may be taken away at any time.
+    const child = port.child;
+    if (child && answers(child, gpa) && isUp(port)) return child;
   }
   return 0;
 }
