@@ -26,7 +26,7 @@ import {
   WireDeviceLimits,
 } from "../wire-device-structs";
 import { addRecord, refuse } from "./answer";
-import { placeOf } from "./disks";
+import { placeOf } from "./device-place";
 
 /** Most bytes of the tree that describes a device. */
 const MOST_TREE: u32 = 2048;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Disks of guests and of the host, with their counters. Called in the channel's worker and by the terminal's, with no lock;
+// Disks of guests, with their counters. Called in the channel's worker and by the terminal's, with no lock;
 // counters may be a moment old. What a device is made of is looked at under the creation lock: it may go any time.
-import { Disk, DISK_FREE, DISK_HOST, DISK_OVERLAY, diskSerial, disksFirst } from "../../backend/block/disk";
+import { Disk, DISK_HOST, DISK_OVERLAY, diskSerial, SERIAL_LENGTH } from "../../backend/block/disk";
 import { Overlay } from "../../backend/block/overlay-map";
 import { blockCounters } from "../../dev/virtio/block-create";
 import { Block, BlockCounters } from "../../dev/virtio/block-model";
@@ -9,10 +9,9 @@ import { VirtioDevice } from "../../dev/virtio/device";
 import { creationBegin, creationEnd } from "../../guest/create";
 import { DEVICE_DISK, MAX_DEVICES } from "../../guest/devices/node";
 import { deviceOf, GuestDevice } from "../../guest/devices/table";
-import { VIRTIO_MMIO_BASE, VIRTIO_MMIO_SIZE } from "../../guest/board";
 import { Guest } from "../../guest/guest";
 import { guestByHandle } from "../../guest/table";
-import { HostDisk, hostDisk, hostDiskCount } from "../../host/virtio/block";
+import { HostDisk } from "../../host/virtio/block";
 import { Status } from "../../lib/status";
 import { BLOCK_SHIFT } from "../../mem/ram";
 import * as wire from "../wire";
@@ -20,18 +19,11 @@ import {
   WIRE_DISK_INFO_SERIAL,
   WIRE_DISK_INFO_SIZE,
   WIRE_DISK_INFO_SOURCE_NAME,
-  WIRE_HOST_DISK_INFO_NAME,
-  WIRE_HOST_DISK_INFO_SIZE,
   WireDeviceFrom,
   WireDiskInfo,
-  WireHostDiskInfo,
 } from "../wire-device-structs";
-import { WireFrom } from "../wire-structs";
 import { addRecord, answerRoom } from "./answer";
-
-const SERIAL: u32 = 20;
-const SECTOR: u32 = 512;
-const SECTOR_SHIFT: u64 = 9;
+import { fillPlace } from "./device-place";
 
 // @lock creation
 const counters: usize = memory.data(<i32>offsetof<BlockCounters>(), 8);
@@ -71,7 +63,7 @@ function fill(guest: Guest, at: GuestDevice, into: usize): void {
     info.overlayUsed = (<u64>overlay.taken) << BLOCK_SHIFT;
     info.overlayLimit = (<u64>overlay.most) << BLOCK_SHIFT;
   }
-  memory.copy(into + WIRE_DISK_INFO_SERIAL, diskSerial(disk), SERIAL);
+  memory.copy(into + WIRE_DISK_INFO_SERIAL, diskSerial(disk), SERIAL_LENGTH);
   fillSource(info, into, disk);
   fillCounters(info, at.device);
 }
@@ -85,7 +77,7 @@ function fillSource(info: WireDiskInfo, into: usize, disk: Disk): void {
     const host = changetype<HostDisk>(base.backing);
     info.source = wire.WIRE_DISK_SOURCE_HOST;
     if (host.failed) info.flags |= wire.WIRE_DEVICE_FLAG_FAILED;
-    memory.copy(into + WIRE_DISK_INFO_SOURCE_NAME, host.serial, SERIAL);
+    memory.copy(into + WIRE_DISK_INFO_SOURCE_NAME, host.serial, SERIAL_LENGTH);
   } else if (base.blob) info.source = wire.WIRE_DISK_SOURCE_BLOB;
   else info.source = base.ownsRuns ? wire.WIRE_DISK_SOURCE_MEMORY : wire.WIRE_DISK_SOURCE_MODULE;
 }
@@ -105,54 +97,4 @@ function fillCounters(info: WireDiskInfo, device: VirtioDevice): void {
   info.flushes = sums.flushes;
   info.discards = sums.discards;
   info.errors = sums.errors;
-}
-
-/** What all kinds of devices begin with: WireDiskInfo and WireNetInfo alike. */
-export function fillPlace(guest: Guest, at: GuestDevice, into: usize): void {
-  const info = changetype<WireDiskInfo>(into);
-  info.guest = guest.id;
-  info.generation = guest.generation;
-  info.index = at.unit;
-  info.flags = at.leaving ? wire.WIRE_DEVICE_FLAG_LEAVING : 0;
-  if (at.device.broken) info.flags |= wire.WIRE_DEVICE_FLAG_BROKEN;
-  info.bus = at.base ? wire.WIRE_BUS_MMIO : wire.WIRE_BUS_PCI;
-  info.slot = placeOf(at);
-  info.driver = at.device.status;
-}
-
-/** Where the guest finds a device: bus 0 and device on PCI, or the slot on MMIO. */
-export function placeOf(at: GuestDevice): u32 {
-  return at.base ? <u32>((at.base - VIRTIO_MMIO_BASE) / VIRTIO_MMIO_SIZE) : (<u32>at.slot) << 3;
-}
-
-/** Disks of the host, WireHostDiskInfo each, from an index on. */
-export function listHostDisks(body: usize): i32 {
-  for (let i = changetype<WireFrom>(body).from; i < hostDiskCount(); i++) {
-    const at = addRecord(WIRE_HOST_DISK_INFO_SIZE);
-    if (!at) break;
-    hostDiskInfo(hostDisk(i), at);
-  }
-  return Status.Ok;
-}
-
-/** Fills a zeroed WireHostDiskInfo. */
-export function hostDiskInfo(disk: HostDisk, into: usize): void {
-  const info = changetype<WireHostDiskInfo>(into);
-  info.index = disk.index;
-  info.flags = disk.failed ? wire.WIRE_DEVICE_FLAG_FAILED : 0;
-  if (disk.readOnly) info.flags |= wire.WIRE_DEVICE_FLAG_READ_ONLY;
-  info.queues = 1;
-  info.blockSize = SECTOR;
-  for (let at = disksFirst(); at; at = changetype<Disk>(at).next) {
-    const user = changetype<Disk>(at);
-    if (user.state != DISK_FREE && user.kind == DISK_HOST && user.backing == changetype<usize>(disk)) info.users += 1;
-  }
-  info.sectors = disk.sectors;
-  info.reads = disk.reads;
-  info.readBytes = disk.sectorsRead << SECTOR_SHIFT;
-  info.writes = disk.writes;
-  info.writeBytes = disk.sectorsWritten << SECTOR_SHIFT;
-  info.flushes = disk.others;
-  info.errors = disk.errors;
-  memory.copy(into + WIRE_HOST_DISK_INFO_NAME, disk.serial, SERIAL);
 }

@@ -1,35 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-// Network interfaces of guests, switches, and NICs of the host, with their counters. Called in the channel's worker and by
-// the terminal's, with no lock; counters may be a moment old.
-import { DROP_NO_ROOM, DROP_NOWHERE, DROPS, Port, portCounters, PortPair } from "../../backend/net/port";
-import { second, Switch, switchAt, switchCount, switchPort } from "../../backend/net/switch";
-import { countAddresses } from "../../backend/net/table";
+// Network interfaces of guests, with their counters. Called in the channel's worker and by the terminal's, with no lock;
+// counters may be a moment old.
+import { DROP_NO_ROOM, DROPS, Port, portCounters, PortPair } from "../../backend/net/port";
+import { Switch, switchAt, switchCount } from "../../backend/net/switch";
 import { Net } from "../../dev/virtio/net-model";
 import { creationBegin, creationEnd } from "../../guest/create";
 import { DEVICE_NET, MAX_DEVICES } from "../../guest/devices/node";
 import { deviceOf, GuestDevice } from "../../guest/devices/table";
 import { Guest } from "../../guest/guest";
 import { guestByHandle } from "../../guest/table";
-import { HostNic, hostNic, hostNicCount } from "../../host/virtio/net";
-import { Uplink } from "../../backend/net/uplink";
 import { Status } from "../../lib/status";
 import * as wire from "../wire";
 import {
   WIRE_NET_INFO_SIZE,
   WIRE_NET_INFO_SWITCH_NAME,
   WIRE_NET_INFO_SWITCH_NAME_SIZE,
-  WIRE_NIC_INFO_SIZE,
-  WIRE_SWITCH_INFO_NAME,
-  WIRE_SWITCH_INFO_NAME_SIZE,
-  WIRE_SWITCH_INFO_SIZE,
   WireDeviceFrom,
   WireNetInfo,
-  WireNicInfo,
-  WireSwitchInfo,
 } from "../wire-device-structs";
-import { WireFrom } from "../wire-structs";
 import { addRecord, answerRoom, putBytes } from "./answer";
-import { fillPlace } from "./disks";
+import { fillPlace } from "./device-place";
 
 // @lock creation
 const counters: usize = memory.data(<i32>offsetof<PortPair>(), 8);
@@ -89,75 +79,11 @@ function fillCounters(info: WireNetInfo, port: Port): void {
 }
 
 /** An address as the wire has it: its first byte highest. */
-function wireAddress(mac: u64): u64 {
+export function wireAddress(mac: u64): u64 {
   return bswap<u64>(mac) >> 16;
 }
 
 function indexOf(on: Switch): u32 {
   for (let i: u32 = 0; i < switchCount(); i++) if (switchAt(i) == on) return i;
   return 0;
-}
-
-/** Switches, WireSwitchInfo each, from an index on. */
-export function listSwitches(body: usize): i32 {
-  for (let i = changetype<WireFrom>(body).from; i < switchCount(); i++) {
-    const at = addRecord(WIRE_SWITCH_INFO_SIZE);
-    if (!at) break;
-    const info = changetype<WireSwitchInfo>(at);
-    const sw = switchAt(i);
-    info.index = i;
-    info.ports = sw.count - u32(sw.uplink != 0);
-    info.uplink = sw.uplink ? nicOf(sw.uplink).index + 1 : 0;
-    info.stations = countAddresses(sw, second());
-    fillForwarded(info, sw);
-    putBytes(at + WIRE_SWITCH_INFO_NAME, WIRE_SWITCH_INFO_NAME_SIZE, sw.name);
-  }
-  return Status.Ok;
-}
-
-/** What went to one port, to all and to none, by the ports that there are now. */
-function fillForwarded(info: WireSwitchInfo, sw: Switch): void {
-  const sums = changetype<PortPair>(counters);
-  for (let slot: u32 = 0; slot < sw.slots; slot++) {
-    const port = switchPort(sw, slot);
-    if (changetype<usize>(port) == 0) continue;
-    portCounters(port, sums);
-    info.forwarded += sums.sentFrames - sums.flooded;
-    info.flooded += sums.flooded;
-    info.dropped += load<u64>(counters + offsetof<PortPair>("drop0") + ((<usize>DROP_NOWHERE) << 3));
-  }
-}
-
-/** The NIC of an uplink's port. */
-function nicOf(port: usize): HostNic {
-  return changetype<Uplink>(changetype<Port>(port).plugged).nic;
-}
-
-/** NICs of the host, WireNicInfo each, from an index on. */
-export function listNics(body: usize): i32 {
-  for (let i = changetype<WireFrom>(body).from; i < hostNicCount(); i++) {
-    const at = addRecord(WIRE_NIC_INFO_SIZE);
-    if (!at) break;
-    nicInfo(hostNic(i), at);
-  }
-  return Status.Ok;
-}
-
-/** Fills a zeroed WireNicInfo. */
-export function nicInfo(nic: HostNic, into: usize): void {
-  const info = changetype<WireNicInfo>(into);
-  info.index = nic.index;
-  info.flags = nic.failed ? wire.WIRE_DEVICE_FLAG_FAILED : wire.WIRE_DEVICE_FLAG_LINK_UP;
-  info.queues = 1;
-  for (let i: u32 = 0; i < switchCount(); i++) {
-    const uplink = switchAt(i).uplink;
-    if (uplink && nicOf(uplink) == nic) info.switchIndex = i + 1;
-  }
-  info.mac = wireAddress(nic.mac);
-  info.rxPackets = nic.receivedFrames;
-  info.rxBytes = nic.receivedBytes;
-  info.rxDrops = nic.dropped;
-  info.txPackets = nic.sentFrames;
-  info.txBytes = nic.sentBytes;
-  info.txDrops = nic.errors;
 }

@@ -7,10 +7,13 @@ import { listBlobs, openBlob, dropBlob, writeBlob } from "./blobs";
 import { changeCount, changeGuest, changeHost, changeTrace, changeVcpu, createGuest } from "./change";
 import { answerCrash, listCrashExits, listCrashRegisters } from "./crash";
 import { attachTo, detachFrom, limitDevice } from "./devices";
-import { listDisks, listHostDisks } from "./disks";
+import { listDisks } from "./disks";
+import { listHostDisks } from "./host-disks";
 import { listGuests, readMemory } from "./guests";
 import { answerHost, answerPoll, listHarts, listInterrupts, listMemory } from "./host";
-import { listNets, listNics, listSwitches } from "./nets";
+import { listNets } from "./nets";
+import { listNics } from "./nics";
+import { listSwitches } from "./switches";
 import { readStream, writeConsole } from "./streams";
 import { listExits, listRegisters, listVcpus } from "./vcpus";
 

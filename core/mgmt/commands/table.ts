@@ -2,7 +2,9 @@
 // The table of the terminal's commands: what each looks like (pattern.ts), what it is for, and who does it.
 // Nothing else lists commands: dispatch, help, usage, completion and "did you mean" all read this. Data only.
 import { showCrash } from "./crash";
-import { diskAttach, diskDetach, diskList, hostDisks, hostNets, netAttach, netDetach, netList } from "./device";
+import { diskList, hostDisks } from "./disks";
+import { diskAttach, diskDetach, netAttach, netDetach } from "./hotplug";
+import { hostNets, netList } from "./nets";
 import { devtreeShow } from "./devtree";
 import {
   guestConsole,
