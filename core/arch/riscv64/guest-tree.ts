@@ -23,7 +23,8 @@ import { randomFill, randomStir } from "../../lib/random";
 import { CSR_CYCLE, CSR_INSTRET, CSR_TIME, IRQ_S_EXT } from "./csr";
 import { hostSatpMode, timebaseFrequency } from "./host";
 import { fileWords } from "./irq/files";
-import { hostHas, writeGuestIsa } from "./isa";
+import { writeGuestIsa } from "./guest-isa";
+import { hostHas } from "./isa";
 
 /** What takes the lines of devices, and what takes their messages: only with INTERRUPTS_AIA. */
 export const IRQCHIP_PHANDLE: u32 = 64;

@@ -1,25 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which ISA extensions the host has and which of them a guest may use: the host's names, from either form of the
-// property, filtered by one list of what this hypervisor virtualizes. Boot and worker context.
+// Which ISA extensions the host has: the names in its tree, from either form of the property. Boot and worker context;
+// never writes anything after boot.
 import { fdtLength, fdtProperty, fdtStringLength } from "../../fdt/read";
-import { fdtBeginProperty, fdtBytes, fdtEndProperty, fdtText, FdtWriter } from "../../fdt/write";
 
-/**
- * Names of more than one letter that a guest may see, each between spaces. All work in VS and VU by themselves or with
- * a bit of henvcfg that host.ts sets; none has state that a change of vCPUs would have to move. In the order in which
- * hosts list them, as each search goes on where the last one ended.
- */
-// prettier-ignore
-const ALLOWED: string = " zic64b zicbom zicbop zicboz ziccamoa ziccif zicclsm ziccrse zicntr zicond zicsr zifencei zihintntl zihintpause zihpm zimop zmmul za64rs za128rs zaamo zabha zacas zalrsc zawrs zfa zfh zfhmin zca zcb zcd zcmop zba zbb zbc zbkb zbkc zbkx zbs zknd zkne zknh zksed zksh zkt sscounterenw sstc sstvala sstvecd svade svadu svbare svinval svnapot svpbmt svvptc ";
-const LETTERS: string = "imafdc";
 const UNDERSCORE: u32 = 0x5f;
-const SPACE: u32 = 0x20;
 
 // @lock per boot: the property, and whether it is a string list (names separated by NUL) or one string (by "_").
 let names: usize = 0;
 let end: usize = 0;
 let separator: u32 = 0;
-const piece: usize = memory.data(64, 8);
 
 /** Boot: remembers the cpu node's ISA property, which stays in linear memory. */
 export function setHostIsa(fdt: usize, cpu: usize): void {
@@ -33,8 +22,19 @@ export function setHostIsa(fdt: usize, cpu: usize): void {
   }
 }
 
+/** Linear address of the first name; 0 if the host's tree names none. */
+export function firstIsaName(): usize {
+  return names;
+}
+
+/** The name behind the one at `at`; 0 behind the last. */
+export function nextIsaName(at: usize): usize {
+  const next = at + isaNameLength(at) + 1;
+  return next < end ? next : 0;
+}
+
 /** Length of the name at `at`. */
-function nameLength(at: usize): u32 {
+export function isaNameLength(at: usize): u32 {
   let length: u32 = 0;
   while (at + length < end && load<u8>(at + length) != separator) length += 1;
   return length;
@@ -43,91 +43,27 @@ function nameLength(at: usize): u32 {
 /** Whether the host's cpus have the extension, by its lower-case name. */
 export function hostHas(name: string): bool {
   if (name.length == 1) return hostHasLetter(<u32>name.charCodeAt(0));
-  for (let at = names; at < end; at += nameLength(at) + 1) {
-    if (nameLength(at) == <u32>name.length && isText(at, nameLength(at), name, 0)) return true;
+  for (let at = names; at; at = nextIsaName(at)) {
+    if (isaNameLength(at) == <u32>name.length && isText(at, isaNameLength(at), name, 0)) return true;
   }
+  return false;
+}
+
+/** The same for an extension of one letter. */
+export function hostHasLetter(letter: u32): bool {
+  if (separator) return letterInString(letter);
+  for (let at = names; at; at = nextIsaName(at)) if (isaNameLength(at) == 1 && load<u8>(at) == letter) return true;
   return false;
 }
 
 /** "rv64imafdch_zicbom…": the letters behind "rv64". */
 function letterInString(letter: u32): bool {
-  for (let at = names + 4; at < names + nameLength(names); at++) if (load<u8>(at) == letter) return true;
+  for (let at = names + 4; at < names + isaNameLength(names); at++) if (load<u8>(at) == letter) return true;
   return false;
 }
 
 /** Whether the bytes are the `length` characters of `text` from `from` on. */
-function isText(at: usize, length: u32, text: string, from: u32): bool {
+export function isText(at: usize, length: u32, text: string, from: u32): bool {
   for (let i: u32 = 0; i < length; i++) if (load<u8>(at + i) != <u32>text.charCodeAt(from + i)) return false;
   return true;
-}
-
-/** Where the name stands in ALLOWED, looked for from `first` to before `limit`; 0 if it does not. */
-function allowedAt(at: usize, length: u32, first: u32, limit: u32): u32 {
-  for (let from = first; from < limit && from + length < <u32>ALLOWED.length; from++) {
-    const whole = ALLOWED.charCodeAt(from - 1) == SPACE && ALLOWED.charCodeAt(from + length) == SPACE;
-    if (whole && isText(at, length, ALLOWED, from)) return from;
-  }
-  return 0;
-}
-
-/** Writes `riscv,isa-base`, `riscv,isa-extensions` and the older `riscv,isa` for a guest's cpu node; `more`: one name more. */
-export function writeGuestIsa(writer: FdtWriter, more: string): void {
-  fdtBeginProperty(writer, "riscv,isa-base");
-  fdtText(writer, "rv64i");
-  fdtEndProperty(writer);
-  fdtBeginProperty(writer, "riscv,isa-extensions");
-  writeNames(writer, 0);
-  if (more.length) fdtText(writer, more);
-  fdtEndProperty(writer);
-  fdtBeginProperty(writer, "riscv,isa");
-  store<u32>(piece, 0x3436_7672); // "rv64"
-  fdtBytes(writer, piece, 4);
-  writeNames(writer, UNDERSCORE);
-  if (more.length) {
-    store<u8>(piece, <u8>UNDERSCORE);
-    fdtBytes(writer, piece, 1);
-    fdtText(writer, more);
-  } else {
-    store<u8>(piece, 0);
-    fdtBytes(writer, piece, 1);
-  }
-  fdtEndProperty(writer);
-}
-
-/** The guest's names: each followed by NUL when `joint` is 0, else letters alone and longer names behind `joint`. */
-function writeNames(writer: FdtWriter, joint: u32): void {
-  store<u8>(piece, 0, 1);
-  for (let i = 0; i < LETTERS.length; i++) {
-    store<u8>(piece, <u8>LETTERS.charCodeAt(i));
-    if (hostHasLetter(<u32>LETTERS.charCodeAt(i))) fdtBytes(writer, piece, joint ? 1 : 2);
-  }
-  let last: u32 = 1;
-  let length: u32 = 0;
-  for (let at = names; at < end; at += length + 1) {
-    length = nameLength(at);
-    if (length < 2 || length > 32) continue;
-    const found = allowedAt(at, length, last, ALLOWED.length) || allowedAt(at, length, 1, last);
-    if (!found) continue;
-    last = found;
-    writePiece(writer, at, length, joint);
-  }
-}
-
-function writePiece(writer: FdtWriter, at: usize, length: u32, joint: u32): void {
-  if (joint) {
-    store<u8>(piece, <u8>joint);
-    fdtBytes(writer, piece, 1);
-  }
-  fdtBytes(writer, at, length);
-  if (!joint) {
-    store<u8>(piece, 0);
-    fdtBytes(writer, piece, 1);
-  }
-}
-
-function hostHasLetter(letter: u32): bool {
-  if (separator) return letterInString(letter);
-  for (let at = names; at < end; at += nameLength(at) + 1)
-    if (nameLength(at) == 1 && load<u8>(at) == letter) return true;
-  return false;
 }

@@ -146,6 +146,7 @@ export const HOT: readonly string[] = [
   // Not exits, but most of the boot: the host's tree is walked again and again.
   "core/fdt/walk/",
   "core/arch/riscv64/isa/",
+  "core/arch/riscv64/guest-isa/",
 ];
 
 /** Functions that stay functions: inlined, they would make the shortest exits save registers that only they need. */
