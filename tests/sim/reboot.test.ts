@@ -129,7 +129,8 @@ describe("reboot", () => {
     const machine = await machineWith([domain("a", guest), domain("b", guest), domain("quiet", quiet)], { harts: 1 });
     machine.runUntil(() => allSaid(machine, "done"));
     machine.run(() => false, { maxSteps: 20_000, maxTime: 10_000_000n });
-    expect(machine.harts[0]?.mode).toBe("idle");
+    // Idle, or with the one guest that is left, which waits in hardware: nothing is there to be done.
+    expect(machine.harts.some((hart) => machine.canAct(hart))).toBe(false);
     expect(machine.guests.map((each) => each.boots)).toEqual([1, 1, 1]);
     machine.check(["a", "b"]);
   });
