@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // `npm run soak -- lifecycle` and `-- kill`: guests come and go for a long time, and toolstacks die, while two neighbours
-// run; afterwards every counter of the hypervisor must be what it was. `npm test` runs short ones.
-import { ensureTools, silentProgress } from "@typeone/host";
+// run; afterwards every counter of the hypervisor must be what it was. `npm test` runs short ones. `-- io`: disks and
+// networks of two Debian guests under load, and disks that fail.
+import { createProgress, ensureTools, getDebianImage, silentProgress } from "@typeone/host";
 import { buildHypervisor } from "@typeone/toolchain";
 import { defineCommand, runMain } from "citty";
 import { drift, type Holdings, holdingsOf, hostInfo } from "./counters.ts";
 import { cycles, type CyclesResult } from "./cycles.ts";
+import { io, type IoResult } from "./io/io.ts";
+import { IoHost } from "./io/io-host.ts";
+import { tableOf } from "./io/totals.ts";
 import { kill, type KillResult } from "./kill.ts";
 import { many } from "./many.ts";
 import { type Progress, progressOn } from "./progress.ts";
@@ -133,5 +137,40 @@ const short = defineCommand({
     }),
 });
 
-const commands = { lifecycle, kill: killed, short };
+function reportIo({ seed, seconds, rounds, rows, tcp, faults, problems }: IoResult): void {
+  console.log(`${rounds} rounds in ${seconds.toFixed(0)} s, seed ${seed}`);
+  for (const line of tableOf(rows)) console.log(line);
+  for (const [index, { sent, retransmitted }] of tcp.entries())
+    console.log(`guest ${index + 1}: ${sent} TCP segments sent, ${retransmitted} of them again`);
+  for (const { name, seen } of faults) console.log(`${name}: ${seen}`);
+  console.log(problems.length === 0 ? "all is well" : `wrong: ${problems.join("\nwrong: ")}`);
+}
+
+const inputOutput = defineCommand({
+  meta: { name: "io", description: "disks and networks of two Debian guests, then disks that fail" },
+  args: {
+    minutes: { type: "string", default: "10", description: "how long both guests work" },
+    seed: { type: "string", description: "of what is written and sent; a random one when absent" },
+    json: common.json,
+  },
+  async run({ args }) {
+    await ensureTools(silentProgress);
+    const seed = args.seed === undefined ? Math.floor(Math.random() * 1e6) : numberOf("seed", args.seed);
+    const minutes = numberOf("minutes", args.minutes);
+    const image = await getDebianImage({ progress: createProgress(), kind: "tools" });
+    const progress = progressOn(process.stderr);
+    progress(`seed ${seed}`);
+    const host = await IoHost.start((await buildHypervisor()).elf, image);
+    try {
+      const result = await io(host, { minutes, seed, progress });
+      if (args.json === true) console.log(JSON.stringify(result, undefined, 2));
+      else reportIo(result);
+      if (result.problems.length > 0) process.exitCode = 1;
+    } finally {
+      await host.stop();
+    }
+  },
+});
+
+const commands = { lifecycle, kill: killed, short, io: inputOutput };
 await runMain(defineCommand({ meta: { name: "npm run soak --", description: "long runs" }, subCommands: commands }));

@@ -51,7 +51,8 @@ export function descriptionOf(guest: NewGuest): Uint8Array {
   return serialize(new FdtTree(root));
 }
 
-async function connect(socket: string): Promise<net.Socket> {
+/** A socket to the channel; waits until QEMU listens. */
+export async function connectChannel(socket: string): Promise<net.Socket> {
   const deadline = Date.now() + CONNECT_MS;
   for (;;) {
     const stream = net.connect(socket);
@@ -102,7 +103,7 @@ export class SoakedHost {
       })),
     });
     try {
-      const host = new SoakedHost(machine, folder, images, await connect(path.join(folder, "channel")));
+      const host = new SoakedHost(machine, folder, images, await connectChannel(path.join(folder, "channel")));
       await host.client.hello({ timeoutMs: 30_000 });
       for (const name of NEIGHBOURS) await host.#firstBeat(name);
       return host;
@@ -130,7 +131,7 @@ export class SoakedHost {
   /** A fresh socket to the channel; the one before is closed without a word. */
   async connect(): Promise<net.Socket> {
     this.#stream.destroy();
-    this.#stream = await connect(this.socket);
+    this.#stream = await connectChannel(this.socket);
     return this.#stream;
   }
 

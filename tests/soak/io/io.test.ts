@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from "vitest";
-import { fioCommand, fioRound, iperfCommand } from "./jobs.ts";
-import { parseFio, parseIperf } from "./reports.ts";
+import { fioCommand, fioRound, iperfCommand, roundCommand } from "./jobs.ts";
+import { isStorm, parseFio, parseIperf, parseTcp, reportsIn } from "./reports.ts";
+import { tableOf, Totals } from "./totals.ts";
 
 describe("the jobs", () => {
   it("check every block that they write", () => {
@@ -46,5 +47,59 @@ describe("parseIperf", () => {
     const end = { sum_received: { bytes: 1000 }, sum_sent: { retransmits: 2 } };
     expect(parseIperf(JSON.stringify({ end }))).toEqual({ error: undefined, receivedBytes: 1000, retransmits: 2 });
     expect(parseIperf(JSON.stringify({ error: "unable to connect" })).error).toBe("unable to connect");
+  });
+});
+
+describe("a round", () => {
+  const work = { targets: { disk: "/dev/vdb", ram: "/dev/vdc" }, round: 2, sizeMiB: 48, seconds: 8 };
+
+  it("fits into a line of a terminal, with everything in it", () => {
+    const iperf = { server: "10.0.2.16", seconds: 16, streams: 2, direction: "reverse" } as const;
+    const command = roundCommand({ ...work, iperf });
+    expect(command.length).toBeLessThan(4000);
+    expect(command).not.toContain("\n");
+    expect(command.match(/--output=\S+/g)).toHaveLength(6);
+    expect(command.match(/&/g)?.length).toBeGreaterThanOrEqual(3);
+    expect(command).toContain("iperf3 --client 10.0.2.16");
+    expect(roundCommand(work)).not.toContain("iperf3");
+  });
+
+  it("is read back report by report", () => {
+    const output = 'noise\nFILE /tmp/soak/fio-disk-0.json\n{"a":1}\nFILE /tmp/soak/iperf.json\n{"b":2}\n';
+    expect([...reportsIn(output)]).toEqual([
+      ["fio-disk-0", '{"a":1}\n'],
+      ["iperf", '{"b":2}\n'],
+    ]);
+    expect(reportsIn("nothing").size).toBe(0);
+  });
+});
+
+describe("parseTcp", () => {
+  it("finds values by their names", () => {
+    const text = "Ip: A\nIp: 1\nTcp: InSegs OutSegs RetransSegs\nTcp: 5 4000 7\n";
+    expect(parseTcp(text)).toEqual({ sent: 4000, retransmitted: 7 });
+    expect(() => parseTcp("Tcp: InSegs\nTcp: 5\n")).toThrow("no OutSegs");
+  });
+
+  it("takes a storm for one, and a few segments for nothing", () => {
+    expect(isStorm({ sent: 1000, retransmitted: 99 })).toBe(false);
+    expect(isStorm({ sent: 100_000, retransmitted: 4000 })).toBe(false);
+    expect(isStorm({ sent: 100_000, retransmitted: 6000 })).toBe(true);
+  });
+});
+
+describe("Totals", () => {
+  it("adds up by kind, and knows by which nothing was checked", () => {
+    const totals = new Totals();
+    totals.add({ what: "a", written: 1e6, checked: 2e6, errors: 0 });
+    totals.add({ what: "a", written: 1e6, checked: 0, errors: 3 });
+    totals.add({ what: "bb", written: 0, checked: 0, errors: 0 });
+    expect(totals.errors).toBe(3);
+    expect(totals.idle).toEqual(["bb"]);
+    expect(tableOf(totals.rows)).toEqual([
+      "    MB written  MB checked  errors",
+      "a          2.0         2.0       3",
+      "bb         0.0         0.0       0",
+    ]);
   });
 });

@@ -70,3 +70,39 @@ export function iperfCommand({ server, seconds, streams, direction }: IperfJob):
   const reverse = direction === "reverse" ? " --reverse" : "";
   return `iperf3 --client ${server} --time ${seconds} --parallel ${streams}${reverse} --connect-timeout 10000 --json`;
 }
+
+/** Listens for connections and sends back what comes, in the background. */
+export const echoServer = (port: number): string =>
+  "systemd-run --quiet --unit=echo-server --property=Restart=always " +
+  `systemd-socket-activate --accept --inetd --listen=${port} cat`;
+
+/** Where an iperf3 server listens. */
+export const IPERF_PORT = 5201;
+
+/** Ends when somebody listens at a port, or with an error after a while. */
+export const awaitServer = (port: number): string =>
+  `for i in $(seq 40); do ss -Hltn sport = :${port} | grep -q LISTEN && break; sleep 1; done; [ $i -lt 40 ]`;
+
+export interface GuestRound {
+  /** Disks that are worked on at the same time, by a name for the report. */
+  readonly targets: Readonly<Record<string, string>>;
+  readonly round: number;
+  readonly sizeMiB: number;
+  /** Of each job; a round has three, one after the other. */
+  readonly seconds: number;
+  readonly iperf?: IperfJob;
+}
+
+const REPORTS = "/tmp/soak";
+
+/** One line of shell that does a round, and then prints each program's report behind a line `FILE name`. */
+export function roundCommand({ targets, round, sizeMiB, seconds, iperf }: GuestRound): string {
+  const disks = Object.entries(targets).map(([name, target]) => {
+    const jobs = fioRound(target, round, { sizeMiB, seconds });
+    const output = (job: number): string => `--output=${REPORTS}/fio-${name}-${job}.json`;
+    return `{ ${jobs.map((job, i) => `${fioCommand(job)} ${output(i)}`).join("; ")}; } 2> /dev/null &`;
+  });
+  const net = iperf ? [`${iperfCommand(iperf)} --interval 0 > ${REPORTS}/iperf.json 2>&1 &`] : [];
+  const print = `for f in ${REPORTS}/*.json; do echo "FILE $f"; tr -d ' \\t\\n' < $f; echo; done`;
+  return `rm -rf ${REPORTS}; mkdir ${REPORTS}; ( ${[...disks, ...net].join(" ")} wait ); ${print}`;
+}

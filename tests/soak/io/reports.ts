@@ -54,3 +54,37 @@ export function parseIperf(output: string): IperfResult {
     retransmits: numberAt(report, "end", "sum_sent", "retransmits"),
   };
 }
+
+/** What roundCommand prints: each report by its name without folder and ending. */
+export function reportsIn(output: string): ReadonlyMap<string, string> {
+  const parts = output.split(/^FILE \S*?([^/\s]+)\.json\n/m);
+  const reports = new Map<string, string>();
+  for (let i = 1; i + 1 < parts.length; i += 2) reports.set(parts[i] ?? "", parts[i + 1] ?? "");
+  return reports;
+}
+
+export interface TcpCounters {
+  readonly sent: number;
+  readonly retransmitted: number;
+}
+
+/** The Tcp lines of /proc/net/snmp: names, then values. */
+export function parseTcp(text: string): TcpCounters {
+  const [names = [], values = []] = text
+    .split("\n")
+    .filter((line) => line.startsWith("Tcp:"))
+    .map((line) => line.trim().split(/\s+/));
+  const valueOf = (name: string): number => {
+    const value = Number(values[names.indexOf(name)]);
+    if (names.includes(name) && Number.isFinite(value)) return value;
+    throw new Error(`no ${name} in: ${text.slice(0, 200)}`);
+  };
+  return { sent: valueOf("OutSegs"), retransmitted: valueOf("RetransSegs") };
+}
+
+/** More than one segment in twenty sent again is no longer what a full queue does to TCP now and then. */
+const STORM = 0.05;
+const FEW = 100;
+
+export const isStorm = ({ sent, retransmitted }: TcpCounters): boolean =>
+  retransmitted > FEW && retransmitted > sent * STORM;
