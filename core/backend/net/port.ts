@@ -11,6 +11,7 @@ import { KIND_TIMER_CALL, Timer, timerArm, timerInit } from "../../host/timers";
 import { acquire, Lock, LOCK_SIZE, lockInit, RANK_QUEUE, release } from "../../lib/lock";
 import { allocate, arenaNeeds } from "../../mem/arena";
 import { Switch } from "./switch";
+import { uplinkRoom } from "./uplink-send";
 
 // ---- kind
 export const PORT_GUEST: u32 = 0;
@@ -193,11 +194,14 @@ export function portCounters(port: Port, into: PortPair): void {
   }
 }
 
-/** Sets the rate, in bytes a second, and fills the bucket. */
+/** Sets the rate, in bytes a second, and fills the bucket; queues that waited by the former rate go on. */
 export function portSetRate(port: Port, rate: u64): void {
+  acquire(port.lock);
   port.rate = min(rate, RATE_MAX);
   port.refilled = now();
   port.tokens = <i64>burst(port);
+  if (port.timer.armed) timerArm(port.timer, thisHart().index, port.refilled);
+  release(port.lock);
 }
 
 function burst(port: Port): u64 {
@@ -233,13 +237,16 @@ function mulDiv(a: u64, b: u64, c: u64): u64 {
 /** Takes `bytes` of the bucket. Answers 0, or when the port may send again (host time): it has sent more than its rate. */
 export function portSpend(port: Port, bytes: u32): u64 {
   const at = now();
+  let wait: u64 = 0;
   acquire(port.lock);
-  refill(port, at);
-  port.tokens -= bytes;
-  const missing = port.tokens > 0 ? 0 : <u64>-port.tokens + (burst(port) >> 2);
-  const wait = missing
-    ? (missing / port.rate) * ticksPerSecond() + mulDiv(missing % port.rate, ticksPerSecond(), port.rate)
-    : 0;
+  // The limit may have been lifted since the caller looked.
+  if (port.rate != 0) {
+    refill(port, at);
+    port.tokens -= bytes;
+    const missing = port.tokens > 0 ? 0 : <u64>-port.tokens + (burst(port) >> 2);
+    if (missing)
+      wait = (missing / port.rate) * ticksPerSecond() + mulDiv(missing % port.rate, ticksPerSecond(), port.rate);
+  }
   release(port.lock);
   return wait ? at + wait : 0;
 }
@@ -251,7 +258,9 @@ export function portWait(port: Port, deadline: u64): void {
   release(port.lock);
 }
 
-/** Timer: its queues go on. */
+/** Timer: its queues go on; of an uplink, those that wait for it. */
 export function portExpired(owner: usize): void {
-  netRelease(changetype<Port>(owner));
+  const port = changetype<Port>(owner);
+  if (port.kind == PORT_UPLINK) uplinkRoom(port.on);
+  else netRelease(port);
 }

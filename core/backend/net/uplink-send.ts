@@ -3,6 +3,7 @@
 // NIC reads the sender's memory itself, and the sender gets its chain back when the NIC is done: no copy. Short frames are
 // copied, so that their chain goes back at once, and so are those that the NIC cannot sum or cut itself (offload.ts). With
 // no slot left a sender waits for its turn in its own queue. Trap context; uplinkSent: interrupt context, no lock held.
+import { now } from "../../arch/seam";
 import { Cursor, Segment } from "../../dev/virtio/chain";
 import { Virtqueue } from "../../dev/virtio/device";
 import {
@@ -34,8 +35,8 @@ import {
   headerOf,
 } from "./frame";
 import { makePart, partsOf } from "./offload";
-import { countDrop, DROP_LONG, DROP_UPLINK, pairAt, Port, PORT_GUEST } from "./port";
-import { switchPort } from "./switch";
+import { countDrop, DROP_LONG, DROP_UPLINK, pairAt, Port, PORT_GUEST, portWait } from "./port";
+import { Switch, switchPort } from "./switch";
 import { Slot, SLOT_FRAME, Uplink } from "./uplink";
 
 /** Bytes behind the head up to which they are copied. */
@@ -119,7 +120,8 @@ function sendWhole(uplink: Uplink, frame: Frame): u32 {
 }
 
 function refuse(slot: Slot): u32 {
-  giveSlot(slot);
+  // The sender's queue is locked here: who waits for slots goes on by a timer.
+  if (giveSlot(slot)) portWait(slot.uplink.port, now());
   return DROP_UPLINK;
 }
 
@@ -205,7 +207,7 @@ export function uplinkSent(owner: usize): void {
   const slot = changetype<Slot>(owner);
   const queue = slot.queue;
   const chain = slot.chain;
-  const sw = slot.uplink.port.on;
+  const port = slot.uplink.port;
   const wake = giveSlot(slot);
   if (changetype<usize>(queue) != 0) {
     acquire(queue.lock);
@@ -213,7 +215,11 @@ export function uplinkSent(owner: usize): void {
     queueAnnounce(queue);
     release(queue.lock);
   }
-  if (!wake) return;
+  if (wake) uplinkRoom(port.on);
+}
+
+/** There are slots again: senders that wait for them go on. Interrupt context, no lock held. */
+export function uplinkRoom(sw: Switch): void {
   for (let i: u32 = 0; i < sw.slots; i++) {
     const port = switchPort(sw, i);
     if (changetype<usize>(port) != 0 && port.kind == PORT_GUEST) netRelease(port);

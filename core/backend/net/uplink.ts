@@ -91,8 +91,8 @@ function makeUplink(nic: HostNic): Uplink {
   const takes = offloadsOf(nic);
   const all = takes == (NEEDS_CHECKSUM | NEEDS_TSO4 | NEEDS_TSO6);
   const slots = queueTokens(nic.sending);
-  // A NIC that cuts and sums itself never needs more than the first bytes of a frame.
-  const room = (all ? HEAD_BYTES : mtuOf(nic) + ETHER_HEADER) + ETHER_TAG;
+  // A NIC that cuts and sums itself never needs more than the first bytes of a frame, and they always have to fit.
+  const room = (all ? HEAD_BYTES : max(HEAD_BYTES, mtuOf(nic) + ETHER_HEADER)) + ETHER_TAG;
   const each = offsetof<Slot>() + ((SLOT_FRAME + room + 7) & ~7);
   if (!arenaNeeds(<u32>(each * slots + offsetof<Uplink>() + <usize>LOCK_SIZE + 64))) return none;
   const uplink = changetype<Uplink>(allocate(offsetof<Uplink>()));

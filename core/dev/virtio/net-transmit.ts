@@ -49,6 +49,8 @@ function sendSome(port: Port, pair: PortPair, queue: Virtqueue): bool {
   const chain = hartChain(0);
   const mine = forwarding();
   const may = mayNeed(queue.owner);
+  // A reset, or an uplink that has room, ends a wait, but not a debt.
+  if (port.rate != 0 && spend(port, pair, 0)) return false;
   mine.frame.queue = queue;
   mine.copied = 0;
   let bytes: u64 = 0;
@@ -62,16 +64,18 @@ function sendSome(port: Port, pair: PortPair, queue: Virtqueue): bool {
       return false;
     }
     if (answer != FRAME_KEPT) queuePush(queue, chain.head, 0);
-    if (port.rate != 0) {
-      const until = portSpend(port, <u32>min<u64>(chain.readBytes, FRAME_MAX));
-      if (until != 0) {
-        pair.waiting = 1;
-        pair.throttled += 1;
-        portWait(port, until);
-        return false;
-      }
-    }
+    if (port.rate != 0 && spend(port, pair, <u32>min<u64>(chain.readBytes, FRAME_MAX))) return false;
   }
+  return true;
+}
+
+/** Charges the port for `bytes`. True: it has sent more than its rate, and the queue waits. */
+function spend(port: Port, pair: PortPair, bytes: u32): bool {
+  const until = portSpend(port, bytes);
+  if (until == 0) return false;
+  pair.waiting = 1;
+  pair.throttled += 1;
+  portWait(port, until);
   return true;
 }
 

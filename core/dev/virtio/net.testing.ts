@@ -11,7 +11,7 @@ import { allocate } from "../../mem/arena";
 export * from "./virtio.testing";
 export { netControl } from "./net-control";
 export { netConfig, netCreate, netDestroy, netQueues, netUnplug } from "./net";
-export { portCounters } from "../../backend/net/port";
+export { portCounters, portSetRate, portSpend } from "../../backend/net/port";
 export { portCreate, portDestroy, switchByName, switchCount } from "../../backend/net/switch";
 export { switchUplink, uplinkReceive } from "../../backend/net/uplink";
 export { nicFail, nicSent } from "../../host/virtio/net";

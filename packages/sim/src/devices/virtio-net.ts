@@ -8,6 +8,8 @@ export interface NetOptions {
   readonly mtu?: number;
   /** Offers checksum and segmentation offloads. */
   readonly offloads?: boolean;
+  /** False: of the offloads, no segmentation over IPv6. */
+  readonly tso6?: boolean;
   /** Offers buffers that are merged. */
   readonly merge?: boolean;
 }
@@ -20,6 +22,8 @@ const OFFLOADS = bit(
   hostVirtio.VIRTIO_NET_TSO4,
   hostVirtio.VIRTIO_NET_TSO6,
 );
+
+const TSO6 = bit(hostVirtio.VIRTIO_NET_TSO6);
 
 function configOf({ mac, mtu }: NetOptions): Uint8Array {
   const config = new Uint8Array(12);
@@ -43,7 +47,7 @@ export class HostVirtioNet extends VirtioDevice {
       features:
         bit(hostVirtio.VIRTIO_NET_MAC, hostVirtio.VIRTIO_F_INDIRECT, hostVirtio.VIRTIO_F_EVENT) |
         (options.mtu ? bit(hostVirtio.VIRTIO_NET_MTU) : 0n) |
-        (options.offloads ? OFFLOADS : 0n) |
+        (options.offloads ? (options.tso6 === false ? OFFLOADS & ~TSO6 : OFFLOADS) : 0n) |
         (options.merge === false ? 0n : bit(hostVirtio.VIRTIO_NET_MERGE)),
       queues: 2,
       config: configOf(options),
