@@ -6,22 +6,19 @@
 export { fdtCheck } from "./check";
 export {
   fdtChild,
-  fdtFind,
-  fdtFindBytes,
   fdtFirstProperty,
   fdtLength,
   fdtName,
-  fdtNamed,
   fdtNameLength,
   fdtNext,
   fdtNextProperty,
   fdtParent,
   fdtProperty,
   fdtPropertyName,
-  fdtResolve,
   fdtRoot,
   fdtSibling,
 } from "./walk";
+export { fdtFind, fdtFindBytes, fdtNamed, fdtResolve } from "./path";
 export {
   fdtAvailable,
   fdtCell,

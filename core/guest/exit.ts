@@ -1,28 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Exits by kind: what each is called, how often each vCPU had it, and the last few in order for its crash record.
+// Exits by kind: how often each vCPU had it, and the last few in order for its crash record.
 // Counted in trap context with a handful of instructions.
-import {
-  EXIT_ACCESS_FAULT,
-  EXIT_EXTERNAL_INTERRUPT,
-  EXIT_FP,
-  EXIT_ILLEGAL,
-  EXIT_IPI,
-  EXIT_KINDS,
-  EXIT_MMIO_LOAD,
-  EXIT_MMIO_STORE,
-  EXIT_PAGE,
-  EXIT_SBI_BASE,
-  EXIT_SBI_CONSOLE,
-  EXIT_SBI_FENCE,
-  EXIT_SBI_HSM,
-  EXIT_SBI_IPI,
-  EXIT_SBI_OTHER,
-  EXIT_SBI_RESET,
-  EXIT_SBI_TIMER,
-  EXIT_TIMER_INTERRUPT,
-  EXIT_WFI,
-  EXIT_YIELD,
-} from "./exit-kinds";
+import { EXIT_KINDS } from "./exit-kinds";
 import { TRAIL_BYTES } from "../limits";
 import { Vcpu } from "./vcpu";
 
@@ -86,50 +65,4 @@ export function exitsOf(vcpu: Vcpu): u64 {
   let exits: u64 = 0;
   for (let kind: u32 = 0; kind < EXIT_KINDS; kind++) exits += exitCount(vcpu, kind);
   return exits;
-}
-
-/** The name of an exit kind, as tables and JSON show it. */
-export function exitName(kind: u32): string {
-  switch (kind) {
-    case EXIT_SBI_BASE:
-      return "sbi-base";
-    case EXIT_SBI_TIMER:
-      return "sbi-timer";
-    case EXIT_SBI_IPI:
-      return "sbi-ipi";
-    case EXIT_SBI_FENCE:
-      return "sbi-fence";
-    case EXIT_SBI_HSM:
-      return "sbi-hsm";
-    case EXIT_SBI_RESET:
-      return "sbi-reset";
-    case EXIT_SBI_CONSOLE:
-      return "sbi-console";
-    case EXIT_SBI_OTHER:
-      return "sbi-other";
-    case EXIT_MMIO_LOAD:
-      return "mmio-load";
-    case EXIT_MMIO_STORE:
-      return "mmio-store";
-    case EXIT_PAGE:
-      return "page";
-    case EXIT_WFI:
-      return "wfi";
-    case EXIT_FP:
-      return "fp";
-    case EXIT_ILLEGAL:
-      return "illegal";
-    case EXIT_ACCESS_FAULT:
-      return "access-fault";
-    case EXIT_TIMER_INTERRUPT:
-      return "timer";
-    case EXIT_IPI:
-      return "ipi";
-    case EXIT_EXTERNAL_INTERRUPT:
-      return "interrupt";
-    case EXIT_YIELD:
-      return "yield";
-    default:
-      return "other";
-  }
 }

@@ -8,7 +8,7 @@ import { traceBegin, traceCommit, traceInit, TraceRecord } from "./ring";
 
 export * from "./ring";
 export * from "./control";
-export { exitName } from "../guest/exit";
+export { exitName } from "../guest/exit-name";
 
 export const RESCHEDULE_AT: u32 = offsetof<Hart>("reschedule");
 export const TRACING_AT: u32 = offsetof<Hart>("tracing");

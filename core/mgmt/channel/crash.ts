@@ -3,7 +3,8 @@
 // worker; reads only.
 import { faultRegisterName } from "../../arch/seam";
 import { CRASH_REGISTERS, crashExit, crashReason, CrashRecord, crashRegister } from "../../guest/crash";
-import { exitName, TrailEntry } from "../../guest/exit";
+import { TrailEntry } from "../../guest/exit";
+import { exitName } from "../../guest/exit-name";
 import { TRAIL_BYTES } from "../../limits";
 import { guestByHandle } from "../../guest/table";
 import { Status } from "../../lib/status";

@@ -33,8 +33,8 @@ import {
 } from "../wire";
 import { WIRE_CREATED_SIZE, WireHello } from "../wire-structs";
 import { answerLength, beginAnswer, finishAnswer, repeatAnswer } from "./answer";
-import { hostActionDue, hostActionStep } from "./change";
-import { answerHello } from "./host";
+import { hostActionDue, hostActionStep } from "./change-host";
+import { answerHello } from "./hello";
 import { channelNews, noticeBegin, noticeEnd, tellNews } from "./notice";
 import { perform } from "./operations";
 import { unfollowAll, unfollowIdle } from "./streams";

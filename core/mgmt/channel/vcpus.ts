@@ -9,7 +9,8 @@ import {
   stateRegister,
   stateRegisterName,
 } from "../../arch/seam";
-import { exitCount, EXIT_KINDS, exitName, exitsOf } from "../../guest/exit";
+import { exitCount, EXIT_KINDS, exitsOf } from "../../guest/exit";
+import { exitName } from "../../guest/exit-name";
 import { Guest } from "../../guest/guest";
 import { vcpuAt } from "../../guest/lifecycle";
 import { guestByHandle } from "../../guest/table";

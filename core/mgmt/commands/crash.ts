@@ -3,7 +3,7 @@
 // last exits, newest first. Called by the terminal's worker; all of it is the crash record's own copy.
 import { faultRegisterCount, faultRegisterName } from "../../arch/seam";
 import { crashExit, CrashRecord, crashReason, crashRegister } from "../../guest/crash";
-import { exitName } from "../../guest/exit";
+import { exitName } from "../../guest/exit-name";
 import { print, printText } from "../../lib/print";
 import { argGuest } from "./args";
 import { closeRow, openCard, openPairs, openRow, showHex, showNumber, showText, showWord } from "./out";

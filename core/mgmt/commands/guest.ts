@@ -3,16 +3,7 @@
 // other harts' counters may be a moment old; changes go through guest/lifecycle.ts, which locks.
 import { startDescribed } from "../../guest/boot";
 import { focusConsole } from "../../host/mux";
-import {
-  GUEST_CRASHED,
-  GUEST_CREATED,
-  GUEST_EMPTY,
-  GUEST_LOADING,
-  GUEST_PAUSED,
-  GUEST_RESTARTING,
-  GUEST_RUNNING,
-  GUEST_SHUTDOWN,
-} from "../../guest/guest";
+import { GUEST_EMPTY, GUEST_RUNNING } from "../../guest/guest";
 import {
   guestDestroy,
   guestPause,
@@ -30,6 +21,7 @@ import { schedWake } from "../../sched/sched";
 import { argGuest, argText } from "./args";
 import { printWord, wordLength, wordStart } from "./words";
 import { closeRow, openRow, showNumber, showText, showWord } from "./out";
+import { say, stateName } from "./status-words";
 
 export function guestList(step: u32): u32 {
   if (step >= guestCount()) return 0;
@@ -96,38 +88,4 @@ function tell(status: i32): u32 {
   printText(argGuest().name);
   print(": ");
   return say(status);
-}
-
-/** A status in words, as the end of a line. Answers 0, as a command that is done does. */
-export function say(status: i32): u32 {
-  if (status == Status.Ok) print("done\n");
-  else if (status == Status.Invalid) print("it is not in a state for that\n");
-  else if (status == Status.Busy) print("something else is being done with it\n");
-  else if (status == Status.NoMemory) print("there is not enough memory\n");
-  else if (status == Status.Range) print("out of range\n");
-  else if (status == Status.NotFound) print("there is nothing like that\n");
-  else print("that is not possible\n");
-  return 0;
-}
-
-/** A guest's state in a word, as tables and JSON show it. */
-export function stateName(state: u32): string {
-  switch (state) {
-    case GUEST_CREATED:
-      return "created";
-    case GUEST_RUNNING:
-      return "running";
-    case GUEST_PAUSED:
-      return "paused";
-    case GUEST_RESTARTING:
-      return "restarting";
-    case GUEST_LOADING:
-      return "loading";
-    case GUEST_SHUTDOWN:
-      return "shutdown";
-    case GUEST_CRASHED:
-      return "crashed";
-    default:
-      return "empty";
-  }
 }

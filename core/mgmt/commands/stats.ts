@@ -2,7 +2,8 @@
 // guest stats, vcpu dumpstat: what a guest or a vCPU used and why it exited; host stats: load and exits since it was last
 // asked for. Called by the terminal's worker. Counters of vCPUs that run meanwhile may be a moment old.
 import { now } from "../../arch/seam";
-import { exitCount, EXIT_KINDS, exitName, exitsOf } from "../../guest/exit";
+import { exitCount, EXIT_KINDS, exitsOf } from "../../guest/exit";
+import { exitName } from "../../guest/exit-name";
 import { Guest, GUEST_EMPTY } from "../../guest/guest";
 import { vcpuAt } from "../../guest/lifecycle";
 import { guestByIndex, guestCount } from "../../guest/table";
@@ -12,7 +13,7 @@ import { hartByIndex, hartCount } from "../../host/harts";
 import { hartIdleTime } from "../../sched/sched";
 import { argGuest, argVcpu } from "./args";
 import { wantsJson } from "./words";
-import { stateName } from "./guest";
+import { stateName } from "./status-words";
 import {
   closeGroup,
   closeRow,

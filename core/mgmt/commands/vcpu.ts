@@ -12,7 +12,7 @@ import { MAX_HARTS, MAX_VCPUS } from "../../limits";
 import { Entity, POLICY_MONOTONIC, POLICY_PINNED, STATE_BLOCKED, STATE_READY, STATE_RUNNING } from "../../sched/entity";
 import { argGuest, argNumber, argText, argVcpu, printVcpu } from "./args";
 import { lastNumber, printWord, readNumber, wordLength, wordStart } from "./words";
-import { say } from "./guest";
+import { say } from "./status-words";
 import { closeRow, openRow, showNumber, showText, showTime, showWord } from "./out";
 import { showRegisters } from "./registers";
 

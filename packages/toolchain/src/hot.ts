@@ -145,6 +145,7 @@ export const HOT: readonly string[] = [
   "core/backend/net/switch/keyOf",
   // Not exits, but most of the boot: the host's tree is walked again and again.
   "core/fdt/walk/",
+  "core/fdt/path/",
   "core/arch/riscv64/isa/",
   "core/arch/riscv64/guest-isa/",
 ];
