@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who serves which host interrupt. Drivers register at boot; a trap for an external interrupt calls hostInterrupts,
 // which claims, dispatches and completes a bounded number. Several may own one line: each is called and looks at its
-// device. An interrupt without an owner is counted and silenced.
+// device. An interrupt without an owner is counted and silenced, and so is one that never ends.
 // @lock per boot: the table is written by the boot hart before its interrupts are enabled, read-only afterwards.
 import {
   allocateHostMessage,
@@ -10,13 +10,19 @@ import {
   disableHostInterrupt,
   enableHostInterrupt,
   HostMessage,
+  now,
 } from "../arch/seam";
+import { print, printDec } from "../lib/print";
 import { Status } from "../lib/status";
+import { ticksPerSecond } from "./clock";
 import { thisHart } from "./hart";
 
 /** Most interrupts served in one trap; more are taken by the next, after whoever ran had its turn. */
 const MAX_PER_TRAP: u32 = 16;
 const MAX_OWNERS: u32 = 24;
+/** So many within a thousandth of a second are no device that works: its line never comes down. */
+const STORM: u32 = 1024;
+const STORM_RATE: u64 = 1000;
 
 @unmanaged
 export class Owner {
@@ -29,7 +35,9 @@ export class Owner {
   /** How often it was served, and by which hart last. */
   served: u64 = 0;
   hart: u32 = 0;
-  pad: u32 = 0;
+  /** How many of the present STORM came, and when the first of them (host time in ticks). */
+  burst: u32 = 0;
+  since: u64 = 0;
 }
 
 const owners: usize = memory.data(<i32>(MAX_OWNERS * offsetof<Owner>()), 8);
@@ -83,9 +91,26 @@ function serve(irq: u32): bool {
     found = true;
     owner.served += 1;
     owner.hart = thisHart().index;
+    if (storms(owner)) return false;
     call_indirect<void>(owner.handler, owner.argument);
   }
   return found;
+}
+
+/** The device does not let go of its interrupt, whatever its driver does: it is silenced before it keeps the hart for good. */
+function storms(owner: Owner): bool {
+  owner.burst += 1;
+  if (owner.burst < STORM) return false;
+  const at = now();
+  const storm = owner.since != 0 && (at - owner.since) * STORM_RATE < ticksPerSecond();
+  owner.burst = 0;
+  owner.since = at;
+  if (storm) {
+    print("interrupt ");
+    printDec(owner.irq);
+    print(" does not end and is switched off: its device does not keep to its own rules\n");
+  }
+  return storm;
 }
 
 /** Boot: what people call the interrupt that was registered last. */

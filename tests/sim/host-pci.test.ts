@@ -124,7 +124,8 @@ describe("functions", () => {
         expect(disks).toBeGreaterThanOrEqual(1);
         reads(machine, disks - 1);
       }),
-      { numRuns: 40 },
+      // A status that does not clear the line, which then never comes down.
+      { numRuns: 40, examples: [[[[92, 4]]]] },
     );
   });
 });
