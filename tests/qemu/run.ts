@@ -7,6 +7,7 @@ import { aiaDebianScenarios, aiaScenarios } from "./aia.ts";
 import { channelScenarios } from "./channel/scenarios.ts";
 import { runChannelScenario } from "./channel/scenario.ts";
 import { debianScenarios } from "./debian.ts";
+import { diskScenarios } from "./disks/scenarios.ts";
 import { faultScenarios } from "./faults.ts";
 import { refusalScenarios } from "./refusals.ts";
 import { nameOf, runBare, runScenario, type Scenario } from "./scenario.ts";
@@ -27,7 +28,7 @@ function chosen(): readonly Scenario[] {
   const all = [...SCENARIOS, ...faultScenarios, ...refusalScenarios, ...aiaScenarios];
   return process.argv.includes("--no-debian")
     ? all
-    : [...all, ...debianScenarios, ...aiaDebianScenarios, ...uBootScenarios];
+    : [...all, ...debianScenarios, ...aiaDebianScenarios, ...uBootScenarios, ...diskScenarios];
 }
 
 function bareJobs(): Job[] {

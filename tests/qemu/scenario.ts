@@ -10,6 +10,7 @@ import {
   bootTypeOne,
   composeBoot,
   DEFAULT_MACHINE,
+  type DeviceOptions,
   type GuestSpec,
   launch,
   machineArgs,
@@ -51,6 +52,8 @@ export interface Scenario {
   /** Boots one file with everything in it, as `typeone image` writes it; the device tree is QEMU's own. */
   readonly image?: "elf" | "flat";
   readonly editTree?: (tree: FdtTree) => void;
+  /** Disks and NICs of the machine that are not known before it starts; their files exist then. */
+  readonly devices?: () => Promise<DeviceOptions>;
   /** Guests that are not payloads; their files exist when the scenario starts. */
   readonly others?: () => Promise<readonly GuestSpec[]>;
   /** Steps besides waiting for the results; throws what is wrong. */
@@ -75,7 +78,7 @@ export async function runScenario(scenario: Scenario, hypervisor: string): Promi
   }));
   const guests = [...specs, ...((await scenario.others?.()) ?? [])];
   const boot = {
-    machine: { ...DEFAULT_MACHINE, ...scenario.machine },
+    machine: { ...DEFAULT_MACHINE, ...scenario.machine, ...(await scenario.devices?.()) },
     guests,
     hypervisor,
     outDir: path.join(BUILD_DIR, "qemu-tests", scenario.name.replace(/[^\w.-]+/g, "-")),
