@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Consoles as the toolstack reads and writes them, against a plain model: what it acknowledges it has, in order and once;
 // while it follows nothing is lost, whatever a person's screen shows meanwhile; and what is lost is counted.
-import { loadUnit, type UnitModule } from "@typeone/sim";
+import { atomics, loadUnit, type UnitModule } from "@typeone/sim";
 import fc from "fast-check";
 import { beforeEach, expect, it } from "vitest";
 
@@ -19,12 +19,6 @@ let buffer: number;
 let hart: number;
 
 const call = (name: string, ...args: (number | bigint)[]): number => Number(unit.exports[name]!(...args));
-
-function atomic(at: number, change: (before: number) => number): number {
-  const before = unit.view().getUint32(at, true);
-  unit.view().setUint32(at, change(before) >>> 0, true);
-  return before;
-}
 
 beforeEach(async () => {
   time = 5_000_000_000n;
@@ -47,13 +41,7 @@ beforeEach(async () => {
         shown.push(value);
         if (slow) fifo++;
       },
-      atomicLoad: (at: number) => unit.view().getUint32(at, true),
-      atomicSwap: (at: number, value: number) => atomic(at, () => value),
-      atomicOr: (at: number, value: number) => atomic(at, (before) => before | value),
-      atomicAnd: (at: number, value: number) => atomic(at, (before) => before & value),
-      atomicAdd: (at: number, value: number) => atomic(at, (before) => before + value),
-      atomicCompareSwap: (at: number, expected: number, value: number) =>
-        atomic(at, (before) => (before === expected ? value : before)),
+      ...atomics(() => unit),
     },
   });
   const arena = unit.scratch(0x40000);

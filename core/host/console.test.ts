@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Guest consoles, the multiplexer and the output ring together, on a 16550 that can be slow: who sees what, which keys
 // are ours, and that nothing a guest sends is control, is lost without a word, or holds anybody up.
-import { loadUnit, type UnitModule } from "@typeone/sim";
+import { atomics, loadUnit, type UnitModule } from "@typeone/sim";
 import fc from "fast-check";
 import { beforeEach, describe, expect, it } from "vitest";
 
@@ -113,13 +113,7 @@ beforeEach(async () => {
       linearBase: () => 0n,
       mmioRead8: (hva: bigint) => (looks++, uart.read(Number(hva - WINDOW))),
       mmioWrite8: (hva: bigint, value: number) => uart.write(Number(hva - WINDOW), value),
-      atomicLoad: (at: number) => unit.view().getUint32(at, true),
-      atomicSwap: (at: number, value: number) => atomic(at, () => value),
-      atomicOr: (at: number, value: number) => atomic(at, (before) => before | value),
-      atomicAnd: (at: number, value: number) => atomic(at, (before) => before & value),
-      atomicAdd: (at: number, value: number) => atomic(at, (before) => before + value),
-      atomicCompareSwap: (at: number, expected: number, value: number) =>
-        atomic(at, (before) => (before === expected ? value : before)),
+      ...atomics(() => unit),
     },
   });
   const arena = unit.scratch(0x40000);
@@ -136,12 +130,6 @@ beforeEach(async () => {
   }
   seen();
 });
-
-function atomic(at: number, change: (before: number) => number): number {
-  const before = unit.view().getUint32(at, true);
-  unit.view().setUint32(at, change(before) >>> 0, true);
-  return before;
-}
 
 describe("the host's screen", () => {
   it("shows whole lines of guests behind their names", () => {

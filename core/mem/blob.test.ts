@@ -2,7 +2,7 @@
 // Blobs against a plain model: any order of opening, writing, holding, dropping and clearing; memory is never shared, never
 // handed out dirty, and all of it comes back.
 import fc from "fast-check";
-import { loadUnit, type UnitModule } from "@typeone/sim";
+import { atomics, loadUnit, type UnitModule } from "@typeone/sim";
 import { beforeEach, expect, it } from "vitest";
 
 const RAM = 0x9000_0000;
@@ -21,12 +21,6 @@ let ends: Map<number, number>;
 let copies: { hpa: number; length: number }[];
 
 const call = (name: string, ...args: (number | bigint)[]): number => Number(unit.exports[name]!(...args));
-
-function atomic(at: number, change: (before: number) => number): number {
-  const before = unit.view().getUint32(at, true);
-  unit.view().setUint32(at, change(before) >>> 0, true);
-  return before;
-}
 
 beforeEach(async () => {
   dirty = new Set();
@@ -56,13 +50,7 @@ beforeEach(async () => {
         dirty.delete(block);
         ends.delete(block);
       },
-      atomicLoad: (at: number) => unit.view().getUint32(at, true),
-      atomicSwap: (at: number, value: number) => atomic(at, () => value),
-      atomicOr: (at: number, value: number) => atomic(at, (before) => before | value),
-      atomicAnd: (at: number, value: number) => atomic(at, (before) => before & value),
-      atomicAdd: (at: number, value: number) => atomic(at, (before) => before + value),
-      atomicCompareSwap: (at: number, expected: number, value: number) =>
-        atomic(at, (before) => (before === expected ? value : before)),
+      ...atomics(() => unit),
     },
   });
   const arena = unit.scratch(0x20000);

@@ -3,7 +3,7 @@
 // (hostile row B03: every width at every place).
 import fc from "fast-check";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { loadUnit, type UnitModule } from "@typeone/sim";
+import { atomics, loadUnit, type UnitModule } from "@typeone/sim";
 
 const [PLIC, UART, RTC] = [1, 2, 3] as const;
 const [OK, INVALID, RANGE, BUSY, LIMIT] = [0, -1, -4, -5, -8] as const;
@@ -22,12 +22,6 @@ let time = 0n;
 
 beforeAll(async () => {
   let hart = 0;
-  const word = (at: number, change: (before: number) => number): number => {
-    const view = new DataView(unit.memory.buffer);
-    const before = view.getUint32(at, true);
-    view.setUint32(at, change(before), true);
-    return before;
-  };
   unit = await loadUnit("core/mmio/bus.testing.ts", {
     hw: {
       hart: () => hart,
@@ -36,13 +30,7 @@ beforeAll(async () => {
       csrSet: () => {},
       csrClear: () => {},
       sbi: () => 0n,
-      atomicOr: (at: number, bits: number) => word(at, (before) => before | bits),
-      atomicAnd: (at: number, bits: number) => word(at, (before) => before & bits),
-      atomicAdd: (at: number, by: number) => word(at, (before) => before + by),
-      atomicSwap: (at: number, value: number) => word(at, () => value),
-      atomicCompareSwap: (at: number, from: number, to: number) =>
-        word(at, (before) => (before === from ? to : before)),
-      atomicLoad: (at: number) => word(at, (before) => before),
+      ...atomics(() => unit),
     },
   });
   const arena = unit.scratch(1 << 20);

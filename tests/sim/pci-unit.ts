@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A guest's PCI alone in Node, for the unit tests of core/dev/pci: config space, window and interrupts as its vCPU and its
 // interrupt controller see them.
-import { loadUnit, type UnitModule } from "@typeone/sim";
+import { atomics, loadUnit, type UnitModule } from "@typeone/sim";
 
 export const [PLIC, AIA] = [1, 2] as const;
 export const [NET, BLOCK, CONSOLE, RNG, BALLOON] = [1, 2, 3, 4, 5] as const;
@@ -38,13 +38,6 @@ export class PciUnit {
   static async load(): Promise<PciUnit> {
     let hart = 0;
     let rig: PciUnit | undefined = undefined;
-    const word = (at: number, change: (before: number) => number): number => {
-      rig?.onAtomic(at);
-      const view = new DataView(unit.memory.buffer);
-      const before = view.getUint32(at, true);
-      view.setUint32(at, change(before), true);
-      return before;
-    };
     const unit = await loadUnit("core/dev/pci/pci.testing.ts", {
       hw: {
         hart: () => hart,
@@ -53,13 +46,10 @@ export class PciUnit {
         csrSet: () => {},
         csrClear: () => {},
         sbi: () => 0n,
-        atomicOr: (at: number, bits: number) => word(at, (before) => before | bits),
-        atomicAnd: (at: number, bits: number) => word(at, (before) => before & bits),
-        atomicAdd: (at: number, by: number) => word(at, (before) => before + by),
-        atomicSwap: (at: number, value: number) => word(at, () => value),
-        atomicCompareSwap: (at: number, from: number, to: number) =>
-          word(at, (before) => (before === from ? to : before)),
-        atomicLoad: (at: number) => word(at, (before) => before),
+        ...atomics(
+          () => unit,
+          (at) => rig?.onAtomic(at),
+        ),
       },
     });
     rig = new PciUnit(unit);

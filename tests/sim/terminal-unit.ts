@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The terminal alone: core/mgmt on a host of one hart and one UART, typed at by a test. The UART takes what it is sent
 // as fast as the test lets it.
-import { type Imports, loadUnit, type UnitModule } from "@typeone/sim";
+import { atomics, type Imports, loadUnit, type UnitModule } from "@typeone/sim";
 import { screenOf, type Screen } from "./screen.ts";
 
 const WINDOW = 0x1_0000_0000n;
@@ -17,13 +17,6 @@ interface World {
 function importsOf(world: World): Imports {
   const unit = (): UnitModule => world.unit as UnitModule;
   const self = (): TerminalUnit => world.self as TerminalUnit;
-  const atomic = (ptr: number, change: (before: number) => number): number => {
-    const before = unit().view().getUint32(ptr, true);
-    unit()
-      .view()
-      .setUint32(ptr, change(before) >>> 0, true);
-    return before;
-  };
   return {
     env: {
       abort: () => {
@@ -52,13 +45,7 @@ function importsOf(world: World): Imports {
       mmioWrite8: (hva: bigint, value: number) => {
         if (hva === WINDOW) self().out += String.fromCharCode(value);
       },
-      atomicLoad: (ptr: number) => unit().view().getUint32(ptr, true),
-      atomicSwap: (ptr: number, value: number) => atomic(ptr, () => value),
-      atomicOr: (ptr: number, value: number) => atomic(ptr, (before) => before | value),
-      atomicAnd: (ptr: number, value: number) => atomic(ptr, (before) => before & value),
-      atomicAdd: (ptr: number, value: number) => atomic(ptr, (before) => before + value),
-      atomicCompareSwap: (ptr: number, expected: number, value: number) =>
-        atomic(ptr, (before) => (before === expected ? value : before)),
+      ...atomics(unit),
     },
   };
 }

@@ -2,6 +2,7 @@
 // The simulated machine and what tests need to write guests for it.
 export { loadUnit } from "./unit.ts";
 export type { Imports, UnitModule } from "./unit.ts";
+export { atomics } from "./atomics.ts";
 export { Machine } from "./machine.ts";
 export type { RunLimits, RunReason } from "./machine.ts";
 export type { Aia, DomainOptions, MachineOptions } from "./options.ts";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A guest's VirtIO devices alone in Node: the unit module of core/dev/virtio/virtio.testing.ts (or one that exports the
 // same), a guest whose RAM lies in scattered pieces of host memory, and hooks that see every copy. For unit tests.
+import { atomics } from "../atomics.ts";
 import { type Imports, loadUnit, type UnitModule } from "../unit.ts";
 
 export const RAM_BASE = 0x8000_0000n;
@@ -171,12 +172,7 @@ export class VirtioBench {
 }
 
 function imports(bench: () => VirtioBench) {
-  const word = (at: number, change: (before: number) => number): number => {
-    const view = bench().unit.view();
-    const before = view.getUint32(at, true);
-    view.setUint32(at, change(before), true);
-    return before;
-  };
+  const atomic = atomics(() => bench().unit);
   const nothing = () => {};
   return {
     hart: () => bench().hart,
@@ -190,13 +186,9 @@ function imports(bench: () => VirtioBench) {
     copyOut: (hpa: bigint, ptr: number, length: number) => bench().copyOut(hpa, ptr, length >>> 0),
     copyAcross: (to: bigint, from: bigint, length: bigint) => bench().copyAcross(to, from, length),
     clear: (hpa: bigint, length: bigint) => bench().clear(hpa, length),
-    atomicOr: (at: number, bits: number) => word(at, (before) => before | bits),
-    atomicAnd: (at: number, bits: number) => word(at, (before) => before & bits),
-    atomicAdd: (at: number, by: number) => word(at, (before) => before + by),
-    atomicSwap: (at: number, value: number) => word(at, () => value),
-    atomicCompareSwap: (at: number, from: number, to: number) => word(at, (before) => (before === from ? to : before)),
+    ...atomic,
     atomicLoad: (at: number) => {
-      const value = word(at, (before) => before);
+      const value = atomic.atomicLoad(at);
       bench().onAtomicLoad(at);
       return value;
     },

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Disks of the core (core/backend/block) alone in Node, on a host with a few blocks of RAM: requests, worker, and the check
 // that everything came back clean. For unit tests.
+import { atomics } from "../atomics.ts";
 import { loadUnit, type UnitModule } from "../unit.ts";
 
 function must(holds: boolean, what: string): void {
@@ -34,12 +35,6 @@ export const place = (hpa: bigint, length: number | bigint): number => {
   return at;
 };
 
-function atomic(at: number, change: (before: number) => number): number {
-  const before = unit.view().getUint32(at, true);
-  unit.view().setUint32(at, change(before) >>> 0, true);
-  return before;
-}
-
 export async function begin(): Promise<void> {
   host = new Uint8Array((BLOCKS + 1) * BLOCK);
   unit = await loadUnit("core/backend/block/disk.testing.ts", {
@@ -60,13 +55,7 @@ export async function begin(): Promise<void> {
         must(Number(length) <= BLOCK, "a step clears more than a block");
         host.fill(0, place(hpa, length), place(hpa, length) + Number(length));
       },
-      atomicLoad: (at: number) => unit.view().getUint32(at, true),
-      atomicSwap: (at: number, value: number) => atomic(at, () => value),
-      atomicOr: (at: number, value: number) => atomic(at, (before) => before | value),
-      atomicAnd: (at: number, value: number) => atomic(at, (before) => before & value),
-      atomicAdd: (at: number, value: number) => atomic(at, (before) => before + value),
-      atomicCompareSwap: (at: number, expected: number, value: number) =>
-        atomic(at, (before) => (before === expected ? value : before)),
+      ...atomics(() => unit),
     },
   });
   const arena = unit.scratch(0x20_0000);
