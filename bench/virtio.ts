@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `bench virtio`: what a block read or written, a packet and a MiB between two guests cost, in instructions of the whole
 // machine and in exits, for the same guest on QEMU's own devices, under Linux KVM and under TypeOne.
+import { messageOf } from "@typeone/host";
 import { startKvm } from "./lib/kvm-stack.ts";
 import { type Rows, startBare, startTypeOne } from "./lib/stacks.ts";
 import { type Cost, type Operation, type Stack, Steady } from "./lib/steady.ts";
@@ -39,21 +40,26 @@ function row(rows: Rows, command: string, title: string, exitsTarget?: number): 
   return { id, rows, command, title, ...how, ...echo, ...(exitsTarget === undefined ? {} : { exitsTarget }) };
 }
 
-const STACKS = ["bare", "kvm", "typeone"] as const;
+/** In the order in which they run. */
+const STACKS = ["typeone", "bare", "kvm"] as const;
 type StackName = (typeof STACKS)[number];
-type Measured = Partial<Record<StackName, Readonly<Record<string, Cost>>>>;
+type Measured = Partial<Record<StackName, Record<string, Cost>>>;
 
-async function costs(stack: Stack, what: string, rows: Rows): Promise<Record<string, Cost>> {
+interface Into {
+  readonly name: StackName;
+  readonly result: Record<string, Cost>;
+}
+
+/** Puts the costs of `rows` into `result` as they come. */
+async function costs(stack: Stack, rows: Rows, { name, result }: Into): Promise<void> {
   try {
     const steady = await Steady.of(stack);
-    const result: Record<string, Cost> = {};
     for (const operation of OPERATIONS.filter((one) => one.rows === rows)) {
       const cost = await steady.cost(operation);
       result[operation.id] = cost;
       const exits = cost.exits === undefined ? "" : `, ${count(cost.exits, 3)} exits`;
-      progress(`${what}: ${operation.title}: ${count(cost.instructions)} instructions${exits}`);
+      progress(`${name}: ${operation.title}: ${count(cost.instructions)} instructions${exits}`);
     }
-    return result;
   } finally {
     await stack.machine.end();
   }
@@ -75,11 +81,25 @@ async function measure({ hypervisor, only }: VirtioOptions): Promise<Measured> {
       if (!isWanted(name, STACKS) || !isWanted(rows, ["block", "network"])) continue;
       if (name === "bare" && rows === "network") continue;
       progress(`${name}, ${rows}: boot`);
-      const stack = await start(name, rows, { workload, hypervisor });
-      result[name] = { ...result[name], ...(await costs(stack, name, rows)) };
+      try {
+        const stack = await start(name, rows, { workload, hypervisor });
+        await costs(stack, rows, { name, result: (result[name] ??= {}) });
+      } catch (error) {
+        // The other stacks' figures are worth having; the table says that these are missing.
+        progress(`${name}, ${rows}: ${messageOf(error)}`);
+      }
     }
   }
   return result;
+}
+
+/** What should be in the table and is not. */
+function missing(measured: Measured): string[] {
+  const wanted = STACKS.flatMap((name) => OPERATIONS.map((operation) => ({ name, operation })));
+  return wanted
+    .filter(({ name, operation }) => measured[name]?.[operation.id] === undefined)
+    .filter(({ name, operation }) => name !== "bare" || operation.rows === "block")
+    .map(({ name, operation }) => `${name}: ${operation.title}`);
 }
 
 /** Fewer instructions than KVM, and the target of exits. */
@@ -93,7 +113,7 @@ function judge(operation: Row, kvm: Cost | undefined, typeOne: Cost | undefined)
 export async function benchVirtio(options: VirtioOptions): Promise<boolean> {
   const measured = await measure(options);
   const rows = OPERATIONS.map((operation) => {
-    const [bare, kvm, typeOne] = STACKS.map((name) => measured[name]?.[operation.id]);
+    const [typeOne, bare, kvm] = STACKS.map((name) => measured[name]?.[operation.id]);
     const { id, title, exitsTarget } = operation;
     return { id, title, exitsTarget, bare, kvm, typeOne, verdict: judge(operation, kvm, typeOne) };
   });
@@ -113,8 +133,7 @@ export async function benchVirtio(options: VirtioOptions): Promise<boolean> {
     ]);
     console.log("instructions of the whole machine, and exits of its guests, per operation");
     console.log(table(columns, lines));
-    const missing = STACKS.filter((name) => measured[name] === undefined);
-    if (missing.length > 0) console.log(`not measured: ${missing.join(", ")}`);
+    for (const text of missing(measured)) console.log(`not measured: ${text}`);
     if (file !== undefined) console.log(`kept in ${file}`);
   }
   return rows.every((one) => !one.verdict.startsWith("missed"));

@@ -3,7 +3,7 @@
 // cpio archive. Packages are solved and downloaded as for images; the archive is kept in the cache. Called by kvm-stack.ts.
 import { mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { CACHE_DIR, StepError } from "@typeone/host";
+import { CACHE_DIR, silentProgress, StepError } from "@typeone/host";
 import { tool } from "@typeone/toolchain";
 import { aptGet } from "../../packages/host/src/provision/apt.ts";
 import { type CpioEntry, writeCpio } from "../../packages/host/src/provision/cpio.ts";
@@ -20,8 +20,6 @@ const PROGRAM = "usr/bin/qemu-system-riscv64";
 const LIBRARIES = "usr/lib/riscv64-linux-gnu";
 const LOADER = "ld-linux-riscv64-lp64d.so.1";
 const STEP = "collect KVM's host";
-/** Packages that bring no library that QEMU loads, by name. */
-const BASE = "binutils";
 
 export interface KvmHost {
   readonly archive: string;
@@ -79,12 +77,13 @@ async function build(): Promise<KvmHost> {
     await aptGet(root, { step: STEP, args: ["update"] });
     const all = await solvePackages(root, PACKAGES);
     // Only libraries are of use: they are in packages lib*, and in QEMU's own.
-    const wanted = all.filter(
-      ({ name }) => (name.startsWith("lib") || PACKAGES.includes(name) || name === "zlib1g") && name !== BASE,
-    );
+    const wanted = all.filter(({ name }) => /^(lib|zlib)/.test(name) || PACKAGES.includes(name));
     await offerDebs(root, path.join(KEPT, "packages"));
-    const silent = { update: () => undefined, done: () => undefined, fail: () => undefined } as never;
-    const { others } = await downloadPackages(root, { names: [], solved: [], others: wanted }, silent);
+    const { others } = await downloadPackages(
+      root,
+      { names: [], solved: [], others: wanted },
+      silentProgress.step(STEP),
+    );
     await keepDebs(others, path.join(KEPT, "packages"));
     const version = all.find(({ name }) => name === PACKAGES[0])?.version ?? "";
     const archive = path.join(KEPT, `qemu-${version.replace(/[^A-Za-z0-9.+~-]/g, "_")}.cpio`);

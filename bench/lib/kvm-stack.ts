@@ -80,7 +80,7 @@ export async function startKvm(workload: Workload, rows: Rows): Promise<Stack> {
   const bootargs = `console=ttyS0 quiet nokaslr ${LEAVE_COUNTERS}`;
   const args = bareBootArgs({ machine: MACHINE, kernel: workload.kernel, ramdisk, bootargs });
   const machine = await BenchMachine.start(`virtio-kvm-${rows}`, withIdle(args));
-  await waitTimes(machine, /READY load\r?\n/, 1);
-  if (rows === "network") await waitTimes(machine, /READY peer\r?\n/, 1);
+  await waitTimes(machine, /READY load\s/, 1);
+  if (rows === "network") await waitTimes(machine, /READY peer\s/, 1);
   return { machine, exits: () => exitsOf(machine) };
 }

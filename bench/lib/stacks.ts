@@ -29,7 +29,7 @@ export async function startBare(workload: Workload): Promise<Stack> {
   const disks = [{ name: "bench", file: await emptyDisk(), format: "raw", readOnly: false }] as const;
   const machine = { ...MACHINE, memoryMiB: GUEST_MIB, disks };
   const running = await BenchMachine.start("virtio-bare", withIdle(bareBootArgs({ ...workload, machine })));
-  await waitTimes(running, /READY load\r?\n/, 1);
+  await waitTimes(running, /READY load\s/, 1);
   return { machine: running };
 }
 
@@ -74,8 +74,8 @@ export async function startTypeOne(workload: Workload, rows: Rows, hypervisor: s
   const outDir = path.join(WORK_DIR, `typeone-${rows}`);
   const { args } = await composeBoot({ machine: MACHINE, hypervisor, outDir, seed: "fixed", guests, editTree });
   const machine = await BenchMachine.start(`virtio-typeone-${rows}`, withIdle(args));
-  await waitTimes(machine, /READY load\r?\n/, 1);
-  if (rows === "network") await waitTimes(machine, /READY peer\r?\n/, 1);
+  await waitTimes(machine, /READY load\s/, 1);
+  if (rows === "network") await waitTimes(machine, /READY peer\s/, 1);
   await machine.type(FIRST_GUEST_KEY);
   return { machine, exits: () => exitsOf(machine, names) };
 }

@@ -88,7 +88,7 @@ export class Steady {
     const { machine, exits } = this.#stack;
     const exitsBefore = await exits?.();
     const before = await this.#instructions();
-    await ask(machine, `${operation.command} ${String(count).padStart(COUNT_DIGITS, "0")}\n`, /DONE\r?\n/);
+    await ask(machine, `${operation.command} ${String(count).padStart(COUNT_DIGITS, "0")}\n`, /DONE\s/);
     const instructions = (await this.#instructions()) - before;
     const exitsAfter = await exits?.();
     if (exitsBefore === undefined || exitsAfter === undefined) return { instructions };

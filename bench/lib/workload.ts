@@ -6,7 +6,7 @@ import path from "node:path";
 import { CACHE_DIR, getDebianFiles, getDebianImage, silentProgress, StepError } from "@typeone/host";
 import { REPO, tool } from "@typeone/toolchain";
 import { type CpioEntry, writeCpio } from "../../packages/host/src/provision/cpio.ts";
-import { loadOrder, modulesOf, stripModules } from "../../packages/host/src/rootfs/modules.ts";
+import { type KernelModule, loadOrder, modulesOf, stripModules } from "../../packages/host/src/rootfs/modules.ts";
 import { entriesOf } from "../../packages/host/src/rootfs/unpack.ts";
 import { LEAVE_COUNTERS } from "./bare.ts";
 import { BENCH_DIR } from "./machine.ts";
@@ -31,18 +31,22 @@ exec /load
 `;
 const APPLETS = ["sh", "mount", "insmod", "cat", "ifconfig"];
 
-/** Kernel modules (and all that they need) as entries below /modules, with their order. */
-export async function moduleEntries(names: readonly string[]): Promise<CpioEntry[]> {
+let allModules: Promise<Map<string, KernelModule>> | undefined;
+
+/** All modules of the kernel's package, which is taken apart once. */
+async function kernelModules(): Promise<Map<string, KernelModule>> {
   await getDebianImage({ progress: silentProgress });
   const deb = (await readdir(PACKAGES_DIR)).find((name) => /^linux-image-[0-9].*\.deb$/.test(name));
   if (deb === undefined) {
     const why = `${PACKAGES_DIR} has no kernel package`;
     throw new StepError({ step: "collect the bench's modules", why, fix: "run: npm run image -- debian --refresh" });
   }
-  const { order, files } = await loadOrder(
-    modulesOf(await entriesOf(path.join(PACKAGES_DIR, deb), "--fsys-tarfile")),
-    names,
-  );
+  return modulesOf(await entriesOf(path.join(PACKAGES_DIR, deb), "--fsys-tarfile"));
+}
+
+/** Kernel modules (and all that they need) as entries below /modules, with their order. */
+export async function moduleEntries(names: readonly string[]): Promise<CpioEntry[]> {
+  const { order, files } = await loadOrder(await (allModules ??= kernelModules()), names);
   const stripped = await stripModules(files, path.join(WORK_DIR, "modules"));
   return [
     { kind: "directory", name: "modules" },
