@@ -159,9 +159,12 @@ const inputOutput = defineCommand({
     const minutes = numberOf("minutes", args.minutes);
     const image = await getDebianImage({ progress: createProgress(), kind: "tools" });
     const progress = progressOn(process.stderr);
-    progress(`seed ${seed}`);
-    const host = await IoHost.start((await buildHypervisor()).elf, image);
+    progress(`seed ${seed}; building`);
+    const { elf } = await buildHypervisor();
+    progress("booting two guests");
+    const host = await IoHost.start(elf, image);
     try {
+      progress("both guests are up");
       const result = await io(host, { minutes, seed, progress });
       if (args.json === true) console.log(JSON.stringify(result, undefined, 2));
       else reportIo(result);

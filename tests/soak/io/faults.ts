@@ -117,7 +117,7 @@ async function diskList({ machine }: IoHost): Promise<string> {
   console.send(Buffer.from([0x1d, 0x30]));
   console.skip();
   console.type("\rdisk list\r");
-  const [text] = await console.waitFor(/tight[^\n]*\n[^]*typeone>/, { timeoutMs: COMMAND_MS });
+  const [text] = await console.waitFor(/GUEST[^]*\btight\b[^\n]*\n/i, { timeoutMs: COMMAND_MS });
   return text;
 }
 
@@ -138,7 +138,7 @@ async function disappears(host: IoHost, guest: IoGuest): Promise<string> {
   return `I/O errors in ${guest.name} after ${seconds} s; disk list says failed`;
 }
 
-export const PARTS = {
+const PARTS = {
   "a disk fails": fails,
   "an overlay fills up": fillsUp,
   "a disk disappears": disappears,

@@ -58,10 +58,12 @@ describe("a round", () => {
     const command = roundCommand({ ...work, iperf });
     expect(command.length).toBeLessThan(4000);
     expect(command).not.toContain("\n");
-    expect(command.match(/--output=\S+/g)).toHaveLength(6);
+    expect(command.match(/--output=\S+/g)).toHaveLength(2);
     expect(command.match(/&/g)?.length).toBeGreaterThanOrEqual(3);
+    expect(command.match(/--bs=512 /g)).toHaveLength(2);
     expect(command).toContain("iperf3 --client 10.0.2.16");
     expect(roundCommand(work)).not.toContain("iperf3");
+    expect(roundCommand({ ...work, round: 3 })).not.toContain("--bs=512 ");
   });
 
   it("is read back report by report", () => {

@@ -28,7 +28,7 @@ export interface IoResult {
   readonly problems: readonly string[];
 }
 
-const JOB_SECONDS = 8;
+const JOB_SECONDS = 15;
 /** Disks of which errors are expected. */
 const DOOMED: readonly string[] = [FAILING.serial, VANISHING.serial, "tight"];
 
@@ -58,7 +58,7 @@ async function keepBusy(session: Session, guest: IoGuest, until: number): Promis
   let number = 0;
   do {
     const direction = number % 2 === 0 ? "forward" : "reverse";
-    const iperf = { server: other?.address ?? "", seconds: 2 * JOB_SECONDS, streams: 2, direction } as const;
+    const iperf = { server: other?.address ?? "", seconds: JOB_SECONDS, streams: 2, direction } as const;
     const options = { round: seed + number, seconds: JOB_SECONDS, ...(sends ? { iperf } : {}) };
     const rows = await round(guest, totals, options);
     number += 1;

@@ -41,7 +41,7 @@ export function fioCommand(job: FioJob): string {
   return `fio ${options.join(" ")}`;
 }
 
-/** The jobs of one round: each pattern with small blocks at depth, and large ones. */
+/** The jobs that rounds take turns with: each pattern with small blocks at depth, and large ones. */
 export function fioRound(
   target: string,
   round: number,
@@ -88,7 +88,7 @@ export interface GuestRound {
   readonly targets: Readonly<Record<string, string>>;
   readonly round: number;
   readonly sizeMiB: number;
-  /** Of each job; a round has three, one after the other. */
+  /** What a job writes for; a round has one a disk, of another kind than the round before. */
   readonly seconds: number;
   readonly iperf?: IperfJob;
 }
@@ -99,8 +99,8 @@ const REPORTS = "/tmp/soak";
 export function roundCommand({ targets, round, sizeMiB, seconds, iperf }: GuestRound): string {
   const disks = Object.entries(targets).map(([name, target]) => {
     const jobs = fioRound(target, round, { sizeMiB, seconds });
-    const output = (job: number): string => `--output=${REPORTS}/fio-${name}-${job}.json`;
-    return `{ ${jobs.map((job, i) => `${fioCommand(job)} ${output(i)}`).join("; ")}; } 2> /dev/null &`;
+    const job = jobs[round % jobs.length];
+    return job ? `${fioCommand(job)} --output=${REPORTS}/fio-${name}.json 2> /dev/null &` : "";
   });
   const net = iperf ? [`${iperfCommand(iperf)} --interval 0 > ${REPORTS}/iperf.json 2>&1 &`] : [];
   const print = `for f in ${REPORTS}/*.json; do echo "FILE $f"; tr -d ' \\t\\n' < $f; echo; done`;

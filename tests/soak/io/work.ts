@@ -10,7 +10,6 @@ import type { Row, Totals } from "./totals.ts";
 export const TARGETS = { "host disk": "data", "RAM disk": "ram" } as const;
 
 const SIZE_MIB = 48;
-const JOBS_A_ROUND = 3;
 /** For the programs to start and to check what they wrote last, on a busy machine. */
 const SLACK_MS = 240_000;
 
@@ -24,13 +23,10 @@ export interface RoundOptions {
 const fileName = (what: string): string => what.replaceAll(" ", "-");
 
 function fioRows(guest: IoGuest, reports: ReadonlyMap<string, string>): Row[] {
-  return Object.keys(TARGETS).flatMap((what) =>
-    Array.from({ length: JOBS_A_ROUND }, (_, job) => {
-      const result = parseFio(reports.get(`fio-${fileName(what)}-${job}`) ?? "");
-      const { writtenBytes: written, readBytes: checked, errors } = result;
-      return { what: `${guest.name}: ${what}`, written, checked, errors };
-    }),
-  );
+  return Object.keys(TARGETS).map((what) => {
+    const { writtenBytes: written, readBytes: checked, errors } = parseFio(reports.get(`fio-${fileName(what)}`) ?? "");
+    return { what: `${guest.name}: ${what}`, written, checked, errors };
+  });
 }
 
 function iperfRow(guest: IoGuest, report: string): Row {
@@ -44,7 +40,7 @@ export async function round(guest: IoGuest, totals: Totals, options: RoundOption
   const { seconds, iperf } = options;
   const targets = Object.entries(TARGETS).map(([what, serial]) => [fileName(what), deviceFile(serial)] as const);
   const work: GuestRound = { ...options, sizeMiB: SIZE_MIB, targets: Object.fromEntries(targets) };
-  const timeoutMs = JOBS_A_ROUND * seconds * 3000 + SLACK_MS;
+  const timeoutMs = seconds * 3000 + SLACK_MS;
   const { output } = await guest.shell.run(roundCommand(work), { timeoutMs });
   const reports = reportsIn(output);
   const rows = fioRows(guest, reports);
