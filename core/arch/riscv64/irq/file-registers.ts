@@ -24,8 +24,11 @@ function select(number: u32): u64 {
   return before;
 }
 
-/** Moves a state from memory to file `number`. Whatever a former owner left there goes; delivery begins last. */
-export function fillFile(file: Vfile, number: u32): void {
+/**
+ * Moves a state from memory to file `number`, which has `words` words of identities. Whatever a former owner left there
+ * goes, also of identities that guests are not told of: nothing keeps one from using them. Delivery begins last.
+ */
+export function fillFile(file: Vfile, number: u32, words: u32): void {
   const selected = hw.csrRead(CSR_VSISELECT);
   const status = select(number);
   writeIndirect(IMSIC_EIDELIVERY, 0);
@@ -34,6 +37,10 @@ export function fillFile(file: Vfile, number: u32): void {
     writeIndirect(IMSIC_EIE0 + ((<u64>word) << 1), load<u64>(at, offsetof<Vfile>("enable")));
     writeIndirect(IMSIC_EIP0 + ((<u64>word) << 1), load<u64>(at));
     store<u64>(at, 0);
+  }
+  for (let word = file.words; word < words; word++) {
+    writeIndirect(IMSIC_EIE0 + ((<u64>word) << 1), 0);
+    writeIndirect(IMSIC_EIP0 + ((<u64>word) << 1), 0);
   }
   writeIndirect(IMSIC_EITHRESHOLD, file.threshold);
   writeIndirect(IMSIC_EIDELIVERY, file.delivery);

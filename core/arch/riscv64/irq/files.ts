@@ -58,10 +58,12 @@ class HartFiles {
   owner7: u32 = 0;
 }
 
-// @lock per boot: `count`, `words` and the addresses. An owner is set by its own hart, and cleared with the message lock
-// of the guest that it names.
+// @lock per boot: `count`, `words`, `hostWords` and the addresses. An owner is set by its own hart, and cleared with the
+// message lock of the guest that it names.
 let count: u32 = 0;
 let words: u32 = VFILE_WORDS;
+/** Those that the files themselves have. */
+let hostWords: u32 = VFILE_WORDS;
 const records: usize = memory.data(<i32>(MAX_HARTS * offsetof<HartFiles>()), 8);
 
 function filesOf(hartIndex: u32): HartFiles {
@@ -94,7 +96,8 @@ export function filesInit(info: HostIrqInfo): void {
   hw.csrWrite(CSR_HGEIE, 0);
   const most = min(min(has, info.guestFiles), MAX_FILES);
   if (most == 0) return;
-  words = min((info.identities + 1) >> 6, VFILE_WORDS);
+  hostWords = (info.identities + 1) >> 6;
+  words = min(hostWords, VFILE_WORDS);
   for (let i: u32 = 0; i < hartCount(); i++) {
     const entry = hostIrqHartById(info, hartByIndex(i).id);
     if (changetype<usize>(entry) == 0 || entry.file == 0) return;
@@ -197,7 +200,7 @@ function take(vcpu: Vcpu, file: Vfile, hartIndex: u32): void {
   store<usize>(ownerAt(hartIndex, number), changetype<usize>(guest) | vcpu.index);
   const at = <u64>(number - 1) * IMSIC_PAGE_SIZE;
   acquire(messagesLock(guest));
-  fillFile(file, number);
+  fillFile(file, number, hostWords);
   file.page = files.page + at;
   file.number = number;
   file.wanted = 0;
