@@ -117,11 +117,19 @@ function advance(guest: Guest, wanted: u32): u32 {
     vcpuAt(guest, i).hsm = HSM_STOPPED;
     vcpuAt(guest, i).paused = 0;
   }
-  if (!devicesQuiet(guest) && !waitedEnough(guest)) return later();
+  if (!areQuiet(guest) && !waitedEnough(guest)) return later();
   guest.quietSince = 0;
   if (guest.dirty && guest.rangeCount != 0) return clearStep(guest, wanted);
   if (wanted == WANT_RESTART) return makeFresh(guest);
   return dissolve(guest, wanted);
+}
+
+/** One of them may be on its way out (devices/leave.ts): not while it is looked at. */
+function areQuiet(guest: Guest): bool {
+  creationBegin();
+  const quiet = devicesQuiet(guest);
+  creationEnd();
+  return quiet;
 }
 
 /**
@@ -131,7 +139,9 @@ function advance(guest: Guest, wanted: u32): u32 {
 function waitedEnough(guest: Guest): bool {
   if (guest.quietSince == 0) guest.quietSince = now();
   if (now() - guest.quietSince < QUIET_SECONDS * ticksPerSecond()) return false;
+  creationBegin();
   devicesForget(guest);
+  creationEnd();
   return true;
 }
 
@@ -177,7 +187,9 @@ function show(guest: Guest, state: u32): void {
 
 /** Devices as at power-on; from here on it is a start like the first. */
 function makeFresh(guest: Guest): u32 {
+  creationBegin();
   resetDevices(guest);
+  creationEnd();
   acquire(guest.lock);
   if (guest.startedAt != 0) guest.restarts += 1;
   guest.politeKey = 0;
@@ -248,6 +260,10 @@ function bringMemory(guest: Guest): bool {
 
 /** Everything goes back. The VMID is given up too: its next owner begins in a generation that forgets it. */
 function dissolve(guest: Guest, wanted: u32): u32 {
+  // First, since a hart that takes an interrupt file back walks the tables.
+  acquire(guest.lock);
+  irqchipReset(guest);
+  release(guest.lock);
   unmapStage2(guest);
   giveGuestMemory(guest);
   guest.first = 0;
