@@ -4,6 +4,7 @@
 // this happens while containing, the machine stops with a report. Trap context.
 import { isFailedCheck } from "../arch/seam";
 import { blockFaulted } from "../dev/virtio/block";
+import { netFaulted } from "../dev/virtio/net-transmit";
 import { VIRTIO_ID_BLOCK } from "../dev/virtio/spec";
 import { Hart } from "../host/hart";
 import { panic, reportFault } from "../host/panic";
@@ -43,6 +44,7 @@ export function contain(hart: Hart): void {
 
 /** What this hart was doing for the guest's devices is not going on. */
 function leaveDevices(guest: Guest): void {
+  netFaulted();
   for (let i: u32 = 0; guest.devices != 0 && i < MAX_DEVICES; i++) {
     const device = deviceAt(guest, i).device;
     if (changetype<usize>(device) != 0 && device.type == VIRTIO_ID_BLOCK && device.model) blockFaulted(device);

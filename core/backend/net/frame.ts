@@ -72,7 +72,8 @@ export class Forwarding {
   /** LIST_SEGMENTS Segments for what goes out, and the record for the host's NIC. */
   list: usize = 0;
   out: HostFrame = changetype<HostFrame>(0);
-  forwardingPad: u32 = 0;
+  /** The transmit queue of which this hart has a chain in hand now, 0 if none. */
+  sender: Virtqueue = changetype<Virtqueue>(0);
   /** Bytes that were received since the sender began. */
   copied: u64 = 0;
 }
@@ -118,6 +119,11 @@ function newFrame(bytes: usize): Frame {
   frame.cursor = changetype<Cursor>(allocate(offsetof<Cursor>()));
   frame.head = allocate(bytes) + HEAD_AT;
   return frame;
+}
+
+/** Whether there are switches, and so records. */
+export function framesMade(): bool {
+  return records != 0;
 }
 
 /** This hart's. */

@@ -185,7 +185,9 @@ function hand(slot: Slot, frame: Frame, linear: u32, count: u32): u32 {
   out.done = changetype<u32>(uplinkSent.index);
   out.owner = changetype<usize>(slot);
   if (hostNicSend(slot.uplink.nic, out) != Status.Ok) return refuse(slot);
-  return kept ? FRAME_KEPT : FRAME_OK;
+  if (!kept) return FRAME_OK;
+  mine.sender = changetype<Virtqueue>(0);
+  return FRAME_KEPT;
 }
 
 /** Puts the tag of the frame's VLAN in: the addresses, and the header in front of them, move by its bytes. Answers those. */

@@ -5,7 +5,7 @@
 // Trap context, no lock held. @spec virtio 1.2 §5.1.6.2
 import { admit, forward, FRAME_BUSY, FRAME_KEPT } from "../../backend/net/forward";
 import { checkFrame, FRAME_OK } from "../../backend/net/check";
-import { forwarding, Frame, HEAD_BYTES, headerOf } from "../../backend/net/frame";
+import { forwarding, Frame, framesMade, HEAD_BYTES, headerOf } from "../../backend/net/frame";
 import { countDrop, DROP_LONG, DROP_SHORT, pairAt, Port, PortPair, portSpend, portWait } from "../../backend/net/port";
 import { Switch } from "../../backend/net/switch";
 import * as hw from "../../hw";
@@ -25,6 +25,7 @@ import {
 } from "./net-spec";
 import { receiverDone } from "./net-receive";
 import { queueAnnounce, queuePop, queuePush, queueUnpop } from "./queue";
+import { VIRTIO_ID_NET } from "./spec";
 
 /** Longest frame that anybody may send. */
 const FRAME_MAX: u64 = 65535 + ETHER_HEADER;
@@ -57,7 +58,9 @@ function sendSome(port: Port, pair: PortPair, queue: Virtqueue): bool {
   for (let left = BUDGET_CHAINS; left != 0 && bytes + mine.copied < BUDGET_BYTES; left--) {
     if (queuePop(queue, chain) <= 0) return false;
     bytes += chain.readBytes;
+    mine.sender = queue;
     const answer = send(port, pair, may);
+    mine.sender = changetype<Virtqueue>(0);
     if (answer == FRAME_BUSY) {
       queueUnpop(queue);
       pair.waiting = 1;
@@ -121,6 +124,29 @@ function take(frame: Frame, chain: Chain, port: Port): void {
   frame.vlan = port.vlan;
   frame.chain = chain.head;
   frame.layout = hw.atomicLoad(changetype<usize>(port.on) + offsetof<Switch>("layout"));
+}
+
+/**
+ * The hypervisor went wrong on this hart, whose locks are free again: the chains that it had in hand, of its guest's and of
+ * a receiver's, are lost to their drivers until they reset, and nobody waits for them.
+ */
+export function netFaulted(): void {
+  if (!framesMade()) return;
+  const mine = forwarding();
+  const sender = mine.sender;
+  const receiver = mine.receiver;
+  mine.sender = mine.receiver = changetype<Virtqueue>(0);
+  if (changetype<usize>(sender) != 0) {
+    acquire(sender.lock);
+    sender.live = 0;
+    sender.inFlight -= 1;
+    release(sender.lock);
+  }
+  // Of a receiver nothing is in flight but while its lock is held.
+  if (changetype<usize>(receiver) == 0 || receiver.owner.type != VIRTIO_ID_NET) return;
+  acquire(receiver.lock);
+  receiver.inFlight = 0;
+  release(receiver.lock);
 }
 
 /** What the port's queues waited for is there: they go on. Interrupt context, no lock held. */

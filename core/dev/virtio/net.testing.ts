@@ -9,6 +9,8 @@ import { lockInit, RANK_MEMORY } from "../../lib/lock";
 import { allocate } from "../../mem/arena";
 
 export * from "./virtio.testing";
+export { releaseAll } from "../../lib/lock";
+export { netFaulted } from "./net-transmit";
 export { netControl } from "./net-control";
 export { netConfig, netCreate, netDestroy, netQueues, netUnplug } from "./net";
 export { portCounters, portSetRate, portSpend } from "../../backend/net/port";
