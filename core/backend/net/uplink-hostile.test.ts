@@ -99,3 +99,15 @@ describe("a NIC with a tiny MTU that cuts frames itself", () => {
     expect(device.sent).toHaveLength(200);
   });
 });
+
+describe("a NIC whose queue has one entry and no indirect descriptors", () => {
+  it("gets no frame that needs more", async () => {
+    const rig = await NetRig.load(1);
+    const lan = rig.sw("lan");
+    const { device } = rig.uplink(lan, { queueMost: 1, indirect: false });
+    const a = rig.nic(lan, { mac: mac(1) }, 0x1_0000);
+    a.up();
+    for (let i = 0; i < 3; i++) a.send(ethernet(OUTSIDE, mac(1), 0x1234, new Uint8Array(46)));
+    expect([a.drops("uplink"), device.sent.length]).toEqual([3, 0]);
+  });
+});

@@ -94,8 +94,8 @@ export function nicWork(argument: usize): u32 {
 
 /** Takes up to BUDGET frames. 1: more are left, and it is the worker's turn. */
 function takeAll(nic: HostNic): u32 {
+  let frames: u32 = 0;
   do {
-    let frames: u32 = 0;
     while (frames < BUDGET && takePart(nic)) frames += u32(nic.partCount == 0);
     queueTell(nic.receiving);
     if (frames == BUDGET) {

@@ -116,6 +116,8 @@ function start(device: HostVirtio): i32 {
   nic.sending = queueMake(device, 1, ENTRIES, SEGMENTS);
   nic.records = allocate(ENTRIES * offsetof<FrameRecord>());
   if (!changetype<usize>(nic.receiving) || !changetype<usize>(nic.sending) || !nic.records) return Status.Unsupported;
+  // A frame needs two: its header and the rest.
+  if (nic.sending.most < 2) return Status.Unsupported;
   for (let i: u32 = 0; i < ENTRIES; i++) frameRecord(nic, i).deadline = u64.MAX_VALUE;
   nic.maxSegments = nic.sending.most - 1;
   nic.features = device.features;

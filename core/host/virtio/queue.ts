@@ -101,7 +101,7 @@ export function queueMake(at: HostVirtio, number: u32, size: u32, most: u32): Ho
   const tables = indirect ? allocate(size * most * VIRTQ_DESC_SIZE, 16) : 0;
   if (!changetype<usize>(queue) || !rings || !tokens || (indirect && !tables)) return none;
   queue.run = indirect || most == 1 ? 1 : min(RUN, size);
-  queue.most = queue.run > 1 ? min(most, queue.run) : most;
+  queue.most = indirect ? most : min(most, queue.run);
   queue.rings = rings;
   queue.tokens = tokens;
   queue.tables = tables;

@@ -12,6 +12,10 @@ export interface NetOptions {
   readonly tso6?: boolean;
   /** Offers buffers that are merged. */
   readonly merge?: boolean;
+  /** False: no indirect descriptors. */
+  readonly indirect?: boolean;
+  /** Entries of a queue at most. */
+  readonly queueMost?: number;
 }
 
 const [RECEIVE, TRANSMIT] = [0, 1] as const;
@@ -45,11 +49,13 @@ export class HostVirtioNet extends VirtioDevice {
     super(memory, {
       type: hostVirtio.VIRTIO_NIC,
       features:
-        bit(hostVirtio.VIRTIO_NET_MAC, hostVirtio.VIRTIO_F_INDIRECT, hostVirtio.VIRTIO_F_EVENT) |
+        bit(hostVirtio.VIRTIO_NET_MAC, hostVirtio.VIRTIO_F_EVENT) |
+        (options.indirect === false ? 0n : bit(hostVirtio.VIRTIO_F_INDIRECT)) |
         (options.mtu ? bit(hostVirtio.VIRTIO_NET_MTU) : 0n) |
         (options.offloads ? (options.tso6 === false ? OFFLOADS & ~TSO6 : OFFLOADS) : 0n) |
         (options.merge === false ? 0n : bit(hostVirtio.VIRTIO_NET_MERGE)),
       queues: 2,
+      ...(options.queueMost ? { queueMost: options.queueMost } : {}),
       config: configOf(options),
     });
     this.#merge = options.merge !== false;
