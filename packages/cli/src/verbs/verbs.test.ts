@@ -10,7 +10,16 @@ import { planDemo } from "./demo.ts";
 import { findingLines } from "./doctor.ts";
 import { menuLines } from "./menu.ts";
 
-const DEFAULTS = { guests: "2", vcpus: "2", "guest-memory": "256", harts: "2", aia: "none", cpu: "rv64", sstc: "on" };
+const DEFAULTS = {
+  guests: "2",
+  vcpus: "2",
+  "guest-memory": "256",
+  root: "disk",
+  harts: "2",
+  aia: "none",
+  cpu: "rv64",
+  sstc: "on",
+};
 const cli = (...args: string[]) =>
   spawnSync(process.execPath, [path.join(REPO_ROOT, "scripts/bootstrap.mjs"), ...args], {
     encoding: "utf8",
@@ -22,17 +31,19 @@ describe("planDemo", () => {
     const plan = planDemo(DEFAULTS, { rows: 40, columns: 100 });
     expect(plan).toMatchObject({
       guests: ["alpha", "beta"],
+      root: "disk",
       vcpus: 2,
       guestMemoryMiB: 256,
       log: "normal",
       seed: "random",
     });
-    expect(plan.machine).toMatchObject({ harts: 2, memoryMiB: 1024, icount: "off" });
+    expect(plan.machine).toMatchObject({ harts: 2, memoryMiB: 1536, icount: "off" });
     expect(plan.terminal).toEqual({ rows: 40, columns: 100 });
   });
 
-  it("counts exactly in a check, and gives a bigger party a bigger host", () => {
-    expect(planDemo({ ...DEFAULTS, check: true }, {})).toMatchObject({
+  it("counts exactly in a check without disks, and gives a bigger party a bigger host", () => {
+    expect(planDemo({ ...DEFAULTS, check: true }, {})).toMatchObject({ log: "quiet", machine: { icount: "off" } });
+    expect(planDemo({ ...DEFAULTS, root: "memory", check: true }, {})).toMatchObject({
       log: "quiet",
       seed: "fixed",
       machine: { icount: "on" },
@@ -47,6 +58,7 @@ describe("planDemo", () => {
     [{ guests: "10" }, "--guests"],
     [{ vcpus: "9" }, "--vcpus"],
     [{ harts: "two" }, "--harts"],
+    [{ root: "nfs" }, "--root"],
     [{ aia: "gic" }, "--aia"],
     [{ memory: "1.5" }, "--memory"],
   ])("refuses %j", (change, option) => {
