@@ -2,6 +2,7 @@
 // The machine of the io soak: the real image under QEMU with two Debian guests from one read-only disk, each with a slice
 // of a host disk and a RAM disk of its own, on one switch with an uplink and a forwarded port each. The first guest also
 // has the disks that are going to fail. Ends QEMU whatever happens.
+import { rmSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import net from "node:net";
 import os from "node:os";
@@ -150,6 +151,8 @@ export class IoHost {
   /** Boots, and logs in to both guests. */
   static async start(hypervisor: string, image: DebianImage): Promise<IoHost> {
     const folder = await mkdtemp(path.join(os.tmpdir(), "typeone-io-"));
+    // A signal ends QEMU and us without more.
+    process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
     let [machine, host]: [RunningMachine | undefined, IoHost | undefined] = [undefined, undefined];
     try {
       const disks = disksOf(folder, image);
