@@ -108,6 +108,22 @@ describe("RAM disks", () => {
   });
 });
 
+describe("memory in pieces", () => {
+  it("is in nobody else's use, whatever lies between the pieces", () => {
+    const [above, upper, between, lower] = [1, 1, 1, 5].map((blocks) => call("diskEmpty", BigInt(blocks * BLOCK)));
+    for (const disk of [upper!, lower!]) expect(call("diskUse", disk)).toBe(OK);
+    for (const disk of [above!, between!]) call("diskRelease", disk);
+    work();
+    // Two blocks at the bottom, one at the top, and one below that.
+    const disk = call("diskEmpty", BigInt(4 * BLOCK));
+    expect(disk).not.toBe(0);
+    expect(call("diskUse", disk)).toBe(OK);
+    for (const each of [disk, upper!, lower!]) call("diskRelease", each);
+    work();
+    expectClean();
+  });
+});
+
 describe("slices", () => {
   it("are a part of the disk, and are refused where they leave it", () => {
     disks.host.set(pattern(1, 64 * SECTOR), MODULE - HOST);

@@ -28,6 +28,7 @@ export const MAX_SECTORS: u32 = offsetof<Disk>("maxSectors");
 export const STATE: u32 = offsetof<Disk>("state");
 export const BACKING: u32 = offsetof<Disk>("backing");
 export const TAKEN: u32 = offsetof<Overlay>("taken");
+export const MOST: u32 = offsetof<Overlay>("most");
 
 /** A request of the test's, with room for segments. */
 @unmanaged

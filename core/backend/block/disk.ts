@@ -179,7 +179,9 @@ export function diskIsLate(disk: Disk): bool {
 /** A backend has room again. Any context, without locks. */
 export function diskRoom(disk: Disk): void {
   const waited = hw.atomicSwap(changetype<usize>(disk) + offsetof<Disk>("waiting"), 0);
-  if (waited && disk.room) call_indirect<void>(disk.room, disk.roomOwner);
+  // It may be released at this moment.
+  const room = hw.atomicLoad(changetype<usize>(disk) + offsetof<Disk>("room"));
+  if (waited && room) call_indirect<void>(room, disk.roomOwner);
 }
 
 /**
@@ -200,14 +202,14 @@ export function diskUse(disk: Disk): i32 {
 }
 
 function overlap(a: Disk, b: Disk): bool {
-  if (a.kind != b.kind || a.kind == DISK_OVERLAY || a.backing != b.backing) return false;
+  if (a.kind != b.kind || a.kind == DISK_OVERLAY || a.backing != b.backing || a.ownsRuns || b.ownsRuns) return false;
   const aFirst = place(a);
   const bFirst = place(b);
   const shift: u64 = a.kind == DISK_RAM ? 9 : 0;
   return aFirst < bFirst + (b.sectors << shift) && bFirst < aFirst + (a.sectors << shift);
 }
 
-/** Where it begins, in what it may have in common with others of its kind; RAM that is in pieces is nobody else's. */
+/** Where it begins, in what it may have in common with others of its kind. */
 function place(disk: Disk): u64 {
   return disk.kind == DISK_RAM ? diskRun(disk, 0).hpa + (disk.first << 9) : disk.first;
 }

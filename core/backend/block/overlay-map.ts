@@ -90,7 +90,8 @@ export function overlaySet(overlay: Overlay, page: u64, entry: u64): void {
 }
 
 function takeBlock(overlay: Overlay): u64 {
-  if (overlay.taken == overlay.most) return 0;
+  // The limit may have been set below what it has.
+  if (overlay.taken >= overlay.most) return 0;
   const block = ramTake(1, BLOCK, OWNER_DISK);
   overlay.taken += u32(block != 0);
   return block;

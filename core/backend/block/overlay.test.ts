@@ -104,6 +104,20 @@ describe("overlays", () => {
     call("testLateDone", base, index, status);
   }
 
+  it("take no more memory after their limit was set below what they have", () => {
+    const base = call("testLateDisk", BigInt(MODULE), 1n << 22n);
+    const disk = call("diskOverlay", base, BigInt(8 * BLOCK));
+    const overlay = disks.unit.view().getUint32(disk + offset("BACKING"), true);
+    const taken = () => disks.unit.view().getUint32(overlay + offset("TAKEN"), true);
+    expect(now(disk, WRITE, 0, pattern(1, SECTOR)).status).toBe(OK);
+    disks.unit.view().setUint32(overlay + offset("MOST"), 1, true);
+    expect([now(disk, WRITE, 1 << 21, pattern(1, SECTOR)).status, taken()]).toEqual([IO, 2]);
+    expect(now(disk, WRITE, 8, pattern(1, SECTOR)).status).toBe(OK);
+    call("diskRelease", disk);
+    work();
+    expectClean();
+  });
+
   it("agree with a model, whenever and however the base answers, and never write to it", async () => {
     const seen = { mixed: 0, failed: 0, busy: 0 };
     let clean = true;
