@@ -12,6 +12,7 @@ import {
 import { refuse } from "../../guest/refusal";
 import { ticksPerSecond } from "../../host/clock";
 import { KIND_TIMER_CALL, timerCancel, timerInit } from "../../host/timers";
+import { acquire, release } from "../../lib/lock";
 import { paceInit } from "../../lib/pace";
 import { Status } from "../../lib/status";
 import { VIRTIO_F_VERSION_1 } from "../spec";
@@ -103,12 +104,15 @@ export function blockDestroy(device: VirtioDevice): void {
   giveBlock(block);
 }
 
-/** At most so many bytes and requests a second from now on; 0: no limit. */
+/** At most so many bytes and requests a second from now on; 0: no limit. Who waited for another limit tries again at once. */
 export function blockLimit(device: VirtioDevice, bytes: u64, requests: u64): void {
   const block = changetype<Block>(device.model);
+  acquire(block.lock);
   paceInit(block.bytes, bytes, ticksPerSecond());
   paceInit(block.requests, requests, ticksPerSecond());
   block.limited = u32(bytes != 0 || requests != 0);
+  release(block.lock);
+  blockRoom(changetype<usize>(block));
 }
 
 /** Adds up what the queues have counted. */

@@ -265,6 +265,18 @@ describe("limits", () => {
     expect(Number(times[2]! - start)).toBeLessThanOrEqual(Number(SECOND) * 6);
   });
 
+  it("that are lifted hold nothing back that waited for them", async () => {
+    await begin();
+    blocks.bench.call("testClock", SECOND);
+    blocks.bench.call("blockLimit", blocks.device, BigInt(SECTOR), 0n);
+    for (let i = 0; i < 3; i++) send({ ...read(0n, 16), indirect: true }, i);
+    notify();
+    expect(blocks.rings[0]!.collect()).toHaveLength(1);
+    blocks.bench.call("blockLimit", blocks.device, 0n, 0n);
+    enter();
+    expect(blocks.rings[0]!.collect()).toHaveLength(2);
+  });
+
   it("hold no queue back from being disabled alone", async () => {
     await begin();
     blocks.bench.call("testClock", SECOND);
