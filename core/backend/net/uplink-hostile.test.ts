@@ -111,3 +111,13 @@ describe("a NIC whose queue has one entry and no indirect descriptors", () => {
     expect([a.drops("uplink"), device.sent.length]).toEqual([3, 0]);
   });
 });
+
+describe("a NIC that is done with frames as fast as others send them", () => {
+  it("keeps an interrupt busy only for what it had at its beginning", async () => {
+    const { rig, nic } = await world();
+    rig.bench.call("testEcho", nic);
+    expect(rig.bench.call("testEchoes")).toBe(1);
+    rig.bench.call("nicSent", nic);
+    expect(rig.bench.call("testEchoes")).toBeLessThan(5);
+  });
+});

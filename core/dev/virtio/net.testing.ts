@@ -2,11 +2,13 @@
 // What the tests of network devices and switches need besides their interface and that of VirtIO devices: settings of a
 // port, and counters by name. Compiled only into test modules; no part of the hypervisor imports it.
 import { PortPair, PortSettings } from "../../backend/net/port";
-import { FrameRecord, frameRecord, HostNic, hostNicAdd } from "../../host/virtio/net";
+import { FrameRecord, frameRecord, HostFrame, HostNic, hostNicAdd, hostNicSend } from "../../host/virtio/net";
 import { queueMake } from "../../host/virtio/queue";
 import { HostVirtio, virtioBegin, virtioGo } from "../../host/virtio/transport";
 import { lockInit, RANK_MEMORY } from "../../lib/lock";
-import { allocate } from "../../mem/arena";
+import { allocate, hpaOf } from "../../mem/arena";
+import { Worker } from "../../sched/worker";
+import { Segment } from "./chain";
 
 export * from "./virtio.testing";
 export { releaseAll } from "../../lib/lock";
@@ -47,6 +49,7 @@ export function testNic(hva: u64, mtu: u32): usize {
   nic.device = device;
   nic.receiving = queueMake(device, 0, ENTRIES, 1);
   nic.sending = queueMake(device, 1, ENTRIES, SEGMENTS);
+  nic.worker = changetype<Worker>(allocate(offsetof<Worker>(), 64));
   nic.records = allocate(ENTRIES * offsetof<FrameRecord>());
   for (let i: u32 = 0; i < ENTRIES; i++) frameRecord(nic, i).deadline = u64.MAX_VALUE;
   nic.maxSegments = nic.sending.most - 1;
@@ -55,4 +58,33 @@ export function testNic(hva: u64, mtu: u32): usize {
   hostNicAdd(nic);
   virtioGo(device);
   return changetype<usize>(nic);
+}
+
+// @lock none: tests have one hart.
+let echo: usize = 0;
+let echoes: u32 = 0;
+
+/** Frames that testEcho's frame has become. */
+export function testEchoes(): u32 {
+  return echoes;
+}
+
+/** Sends a frame, and another whenever one is sent, up to 1000: as other harts do meanwhile. */
+export function testEcho(nic: HostNic): void {
+  const frame = changetype<HostFrame>(allocate(offsetof<HostFrame>()));
+  frame.header = allocate(128);
+  frame.segments = allocate(offsetof<Segment>());
+  changetype<Segment>(frame.segments).hpa = hpaOf(frame.header);
+  changetype<Segment>(frame.segments).length = 64;
+  frame.count = 1;
+  frame.done = changetype<u32>(again.index);
+  frame.owner = changetype<usize>(nic);
+  echo = changetype<usize>(frame);
+  echoes = 0;
+  again(changetype<usize>(nic));
+}
+
+function again(nic: usize): void {
+  echoes += 1;
+  if (echoes < 1000) hostNicSend(changetype<HostNic>(nic), changetype<HostFrame>(echo));
 }

@@ -9,7 +9,7 @@ import { print } from "../../lib/print";
 import { Status } from "../../lib/status";
 import { BLOCK, OWNER_RESERVED, ramTake } from "../../mem/ram";
 import { workerWake } from "../../sched/worker";
-import { HostNic, hostNic, hostNicCount, nicFail } from "./net";
+import { HostNic, hostNic, hostNicCount, nicFail, nicSent } from "./net";
 import {
   QUEUE_BROKEN,
   QUEUE_EMPTY,
@@ -86,8 +86,9 @@ export function nicReceive(nic: HostNic): bool {
   return some;
 }
 
-/** Worker: goes on where the interrupt's budget ended. */
+/** Worker: goes on where the interrupt's budgets ended. */
 export function nicWork(argument: usize): u32 {
+  nicSent(changetype<HostNic>(argument));
   const handed = hw.atomicSwap(argument + offsetof<HostNic>("handed"), 0);
   return handed ? takeAll(changetype<HostNic>(argument)) : 0;
 }

@@ -9,7 +9,7 @@ import { acquire, Lock, release } from "../../lib/lock";
 import { print, printDec } from "../../lib/print";
 import { Status } from "../../lib/status";
 import { hpaOf } from "../../mem/arena";
-import { Worker } from "../../sched/worker";
+import { Worker, workerWake } from "../../sched/worker";
 import {
   HostQueue,
   QUEUE_BROKEN,
@@ -189,10 +189,10 @@ export function nicInterrupt(argument: usize): void {
   if (virtioBroken(nic.device)) nicFail(nic, "is gone or asks for a reset");
 }
 
-/** Ends what the device has sent; false if that was nothing. */
+/** Ends what the device has sent until now, and leaves what others give it meanwhile to the worker; false if that was nothing. */
 export function nicSent(nic: HostNic): bool {
   let some = false;
-  while (true) {
+  for (let left = nic.sending.given + 1; left != 0; left--) {
     acquire(nic);
     const token = nic.failed ? -1 : queueTake(nic.sending);
     if (token < 0) {
@@ -209,6 +209,8 @@ export function nicSent(nic: HostNic): bool {
     finish(nic, frameRecord(nic, token));
     if (room && roomTo) call_indirect<void>(roomTo, changetype<usize>(nic));
   }
+  workerWake(nic.worker);
+  return some;
 }
 
 /** Takes what is to be told out of the record, lets go of the lock, and tells it. */
