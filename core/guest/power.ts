@@ -2,12 +2,22 @@
 // A vCPU's power states: start, stop, suspend, and waiting for an interrupt. Neutral: the architecture supplies the
 // initial registers and whether an interrupt is pending. Trap and worker context.
 import { initContext, interruptPending, TIMER_OFF } from "../arch/seam";
+import { virtioHandOver } from "../dev/virtio/deferred";
 import * as hw from "../hw";
 import { thisHart } from "../host/hart";
 import { Timer, timerCancel } from "../host/timers";
 import { askHart } from "../sched/harts";
 import { schedBlock, schedStart, schedStop } from "../sched/sched";
-import { HSM_STARTED, HSM_STOPPED, HSM_SUSPENDED, REQUEST_EXTERNAL, REQUEST_LEAVE, REQUEST_MOVE, Vcpu } from "./vcpu";
+import {
+  HSM_STARTED,
+  HSM_STOPPED,
+  HSM_SUSPENDED,
+  REQUEST_DEVICE,
+  REQUEST_EXTERNAL,
+  REQUEST_LEAVE,
+  REQUEST_MOVE,
+  Vcpu,
+} from "./vcpu";
 
 /**
  * Power-on registers; the vCPU's state is in no hart. Software interrupts sent since its start, or that ended its
@@ -31,8 +41,9 @@ export function startVcpu(vcpu: Vcpu, address: u64, argument: u64): void {
   vcpu.startAddress = address;
   vcpu.startArgument = argument;
   vcpu.resetOnWake = 1;
-  // What was asked of it before it stopped is void; what is asked from now on is not.
-  hw.atomicAnd(changetype<usize>(vcpu) + offsetof<Vcpu>("requests"), REQUEST_LEAVE | REQUEST_MOVE);
+  // What was asked of it before it stopped is void, but for work of its guest; what is asked from now on is not.
+  const stays = REQUEST_LEAVE | REQUEST_MOVE | REQUEST_DEVICE;
+  hw.atomicAnd(changetype<usize>(vcpu) + offsetof<Vcpu>("requests"), stays);
   vcpu.hsm = HSM_STARTED;
   schedStart(vcpu);
 }
@@ -41,6 +52,7 @@ export function startVcpu(vcpu: Vcpu, address: u64, argument: u64): void {
 export function stopCurrentVcpu(vcpu: Vcpu): void {
   vcpu.hsm = HSM_STOPPED;
   schedStop(vcpu);
+  virtioHandOver(vcpu);
 }
 
 /** The calling vCPU waits for an interrupt that it has enabled; others see it as suspended meanwhile. */

@@ -14,7 +14,7 @@ import {
   updateWaitTrap,
   vcpuRequest,
 } from "../arch/seam";
-import { virtioContinue } from "../dev/virtio/deferred";
+import { virtioContinue, virtioHandOver } from "../dev/virtio/deferred";
 import * as hw from "../hw";
 import { Hart, thisHart } from "../host/hart";
 import { machineStopped } from "../host/panic";
@@ -114,11 +114,11 @@ function prepare(vcpu: Vcpu, hart: Hart): bool {
   const requests = applyRequests(vcpu);
   const ready = bringInterrupts(vcpu, hart);
   if (hart.tracing) traceInjected(vcpu, hart);
-  const more = (requests & REQUEST_DEVICE) != 0 && virtioContinue(vcpu.guest);
-  if (more) vcpuRequest(vcpu, REQUEST_DEVICE);
+  const more = (requests & REQUEST_DEVICE) != 0 && goOn(vcpu, hart);
   if (requests & REQUEST_LEAVE || vcpu.paused) {
     // It stays loaded until the scheduler has let go of it: no sooner may another hart have it.
     schedStop(vcpu);
+    virtioHandOver(vcpu);
     return false;
   }
   // The scheduler calls it off this hart when it is asked next.
@@ -137,6 +137,15 @@ function prepare(vcpu: Vcpu, hart: Hart): bool {
   updateWaitTrap(hart);
   if (hart.tracing) traceEnter(vcpu, hart);
   return true;
+}
+
+/** Deferred work of its guest's devices, as if in an exit of the vCPU: a fault is that guest's. True: there is more. */
+function goOn(vcpu: Vcpu, hart: Hart): bool {
+  hart.ownWork = 0;
+  const more = virtioContinue(vcpu.guest);
+  hart.ownWork = 1;
+  if (more) vcpuRequest(vcpu, REQUEST_DEVICE);
+  return more;
 }
 
 /** Takes the vCPU's state out; a request that came just before would have kicked a hart that no longer has it. */

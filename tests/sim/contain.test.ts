@@ -32,6 +32,36 @@ const victimProgram = program({
   },
 });
 
+/** Asks for as much entropy as an exit's budget is, so that what is left is looked for when its vCPU enters again. */
+const entropyProgram = program({
+  *boot(cpu) {
+    const device = 0x1000_1000n;
+    const ring = 0x8200_0000n;
+    const areas = [ring, ring + 0x1000n, ring + 0x2000n];
+    for (let i = 0n; i < 64n; i++) {
+      yield* store(ring + i * 16n, 8, ring + 0x3000n);
+      yield* store(ring + i * 16n + 8n, 8, 8n | (2n << 32n));
+      yield* store(areas[1]! + 4n + i * 2n, 2, i);
+    }
+    yield* store(areas[1]! + 2n, 2, 64n);
+    for (const status of [0n, 1n, 3n]) yield* store(device + 0x70n, 4, status);
+    yield* store(device + 0x24n, 4, 1n);
+    yield* store(device + 0x20n, 4, 1n);
+    yield* store(device + 0x70n, 4, 0xbn);
+    yield* store(device + 0x38n, 4, 64n);
+    for (const [i, area] of areas.entries()) {
+      yield* store(device + 0x80n + BigInt(i) * 0x10n, 4, area & 0xffff_ffffn);
+      yield* store(device + 0x84n + BigInt(i) * 0x10n, 4, 0n);
+    }
+    yield* store(device + 0x44n, 4, 1n);
+    yield* store(device + 0x70n, 4, 0xfn);
+    cpu.guest.log.push("asks");
+    yield* store(device + 0x50n, 4, 0n);
+    cpu.guest.log.push("done");
+    yield* waitFor(() => false);
+  },
+});
+
 const neighbourProgram = program({
   *boot(cpu) {
     yield* enableInterrupts(cpu, 1n << 5n);
@@ -83,6 +113,40 @@ describe("a fault while a guest's exit is handled", () => {
     }
     expect(contained).toBeGreaterThan(8);
   });
+
+  it(
+    "stops that guest also when its devices' deferred work is at fault, in the scheduler's time",
+    { timeout: 60_000 },
+    async () => {
+      let copies = 0;
+      for (let fails = 0; fails < 3; fails++) {
+        const machine = await machineWith(
+          [
+            domain("victim", entropyProgram, { devices: [{ compatible: "typeone,rng", "typeone,bus": "mmio" }] }),
+            domain("neighbour", neighbourProgram),
+          ],
+          { harts: 1 },
+        );
+        machine.gate.containFaults = true;
+        let seen = 0;
+        let struck = false;
+        machine.gate.onImport = (name) => {
+          if (name !== "copyIn" || !machine.guest("victim").log.includes("asks") || struck) return;
+          if (++seen !== copies - fails || fails === 0) return;
+          struck = true;
+          throw new CoreFault("injected into a device", 5n, 0xbadn);
+        };
+        machine.runUntil(() => struck || machine.guest("victim").log.includes("done"), { maxSteps: 50_000 });
+        if (fails === 0) copies = seen + 1;
+        expect([fails, struck]).toEqual([fails, fails !== 0]);
+        const before = beats(machine);
+        machine.runUntil(() => beats(machine) > before + 20, { maxSteps: 50_000 });
+        expect(machine.guest("victim").log.includes("done")).toBe(fails === 0);
+      }
+      // More than one exit's worth: the last look at the ring is a deferred one.
+      expect(copies).toBeGreaterThan(64);
+    },
+  );
 
   it("a second fault inside the containment stops the machine with a report", async () => {
     const machine = await machineWith([domain("victim", victimProgram), domain("neighbour", neighbourProgram)]);

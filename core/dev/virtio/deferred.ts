@@ -6,7 +6,7 @@ import { vcpuRequest } from "../../arch/seam";
 import { deviceAt } from "../../guest/devices/table";
 import { MAX_DEVICES } from "../../guest/devices/node";
 import { Guest } from "../../guest/guest";
-import { REQUEST_DEVICE, Vcpu } from "../../guest/vcpu";
+import { HSM_STOPPED, REQUEST_DEVICE, Vcpu } from "../../guest/vcpu";
 import { thisHart } from "../../host/hart";
 import * as hw from "../../hw";
 import { STATE_STOPPED } from "../../sched/entity";
@@ -29,6 +29,13 @@ function kicksOf(queue: Virtqueue): usize {
   return changetype<usize>(queue) + offsetof<Virtqueue>("kicks");
 }
 
+/** Whether a vCPU is at one of the device's queues. No is final once they are out of service and nobody notifies them. */
+export function isWorkedOn(device: VirtioDevice): bool {
+  for (let i: u32 = 0; i < device.queueCount; i++)
+    if (hw.atomicLoad(kicksOf(queueAt(device, i))) & WORKED_ON) return true;
+  return false;
+}
+
 /** The driver notified a queue: it is worked off here, or by the vCPU that is at it already. */
 export function notifyQueue(device: VirtioDevice, queue: Virtqueue): void {
   if (hw.atomicOr(kicksOf(queue), WORKED_ON | KICKED) & WORKED_ON) return;
@@ -49,16 +56,27 @@ export function deferQueue(queue: Virtqueue): void {
   const guest = queue.owner.guest;
   const here = changetype<Vcpu>(thisHart().loaded);
   const isHere = changetype<usize>(here) != 0 && here.guest == guest && here.state != STATE_STOPPED;
-  vcpuRequest(isHere ? here : anyVcpu(guest), REQUEST_DEVICE);
+  const chosen = isHere ? here : anyVcpu(guest);
+  vcpuRequest(chosen, REQUEST_DEVICE);
+  // It may have stopped meanwhile, too early to hand this over.
+  if (chosen.state == STATE_STOPPED) virtioHandOver(chosen);
 }
 
-/** A vCPU that is not stopped, else the first: it goes on when that is started. */
+/** A vCPU has stopped: what it was to go on with is another's. */
+export function virtioHandOver(vcpu: Vcpu): void {
+  if (hw.atomicLoad(changetype<usize>(vcpu) + offsetof<Vcpu>("requests")) & REQUEST_DEVICE)
+    vcpuRequest(anyVcpu(vcpu.guest), REQUEST_DEVICE);
+}
+
+/** A vCPU that is not stopped, else one that goes on with its guest, else any. */
 function anyVcpu(guest: Guest): Vcpu {
+  let best = changetype<Vcpu>(load<usize>(guest.vcpus));
   for (let i: u32 = 0; i < guest.vcpuCount; i++) {
     const vcpu = changetype<Vcpu>(load<usize>(guest.vcpus + i * sizeof<usize>()));
     if (vcpu.state != STATE_STOPPED) return vcpu;
+    if (best.hsm == HSM_STOPPED) best = vcpu;
   }
-  return changetype<Vcpu>(load<usize>(guest.vcpus));
+  return best;
 }
 
 /**

@@ -124,3 +124,41 @@ describe("the entropy device", () => {
     expect(bench.field(test.device, "MODEL")).toBe(model);
   });
 });
+
+describe("who goes on with deferred work", () => {
+  const DEVICE = 128;
+  const requests = (vcpu: number) => bench.field(vcpu, "REQUESTS") & DEVICE;
+  const first = () => bench.unit.view().getUint32(bench.field(bench.guest, "VCPUS"), true);
+
+  it("is a vCPU that runs; of those that stand still, one that goes on with its guest", () => {
+    for (const [state, hsm] of [
+      [2, 0],
+      [0, 0],
+    ] as const) {
+      const second = bench.call("testSecond", bench.guest, state, hsm);
+      bench.call("deferQueue", test.queue);
+      expect([requests(first()), requests(second) !== 0]).toEqual([0, true]);
+    }
+  });
+
+  it("is another one when it stops", () => {
+    const second = bench.call("testSecond", bench.guest, 2, 0);
+    bench.call("virtioHandOver", first());
+    expect(requests(second)).toBe(0);
+    bench.setField(first(), "REQUESTS", DEVICE);
+    bench.call("virtioHandOver", first());
+    expect(requests(second)).toBe(DEVICE);
+  });
+
+  it("is seen at its work by whoever takes the device away", () => {
+    ask(8);
+    const seen: number[] = [];
+    bench.call("deferQueue", test.queue);
+    bench.onCopyIn = () => seen.push(bench.call("isWorkedOn", test.device));
+    bench.call("virtioContinue", bench.guest);
+    bench.onCopyIn = () => {};
+    expect(test.ring.collect()).toHaveLength(1);
+    expect(new Set(seen)).toEqual(new Set([1]));
+    expect(bench.call("isWorkedOn", test.device)).toBe(0);
+  });
+});

@@ -4,13 +4,14 @@
 import { GuestDevice, deviceAt, devicesBytes } from "../../guest/devices/table";
 import { Guest } from "../../guest/guest";
 import { RamRange, ramRange } from "../../guest/memory";
-import { REQUEST_DEVICE, Vcpu } from "../../guest/vcpu";
+import { HSM_STOPPED, REQUEST_DEVICE, Vcpu } from "../../guest/vcpu";
 import { attachConsole, Console, makeConsole, onConsole } from "../../host/console";
 import { setClock } from "../../host/clock";
 import { newHart } from "../../host/harts";
 import { outputInit, setOutputFocus } from "../../host/output";
 import { Lock, lockInit, RANK_GUEST } from "../../lib/lock";
 import { allocate, arenaInit } from "../../mem/arena";
+import { STATE_STOPPED } from "../../sched/entity";
 import { schedInit } from "../../sched/sched";
 import { consoleEvent } from "../../mmio/events";
 import { Balloon } from "./balloon";
@@ -34,7 +35,7 @@ export { consoleCreate, consoleDestroy } from "./console-model";
 export { rngCreate, rngDestroy } from "./rng";
 export { consoleGuestInput, consoleGuestOutput } from "../../host/console";
 export { timersExpire, timersNext } from "../../host/timers";
-export { deferQueue, virtioContinue } from "./deferred";
+export { deferQueue, isWorkedOn, virtioContinue, virtioHandOver } from "./deferred";
 export { queueAt } from "./device";
 export { onPciInterrupt, virtioAcknowledge, virtioBroken, virtioConfigInterrupt } from "./interrupt";
 export { mmioAccess } from "./mmio";
@@ -58,6 +59,8 @@ export const READ_BYTES: u32 = offsetof<Chain>("readBytes");
 export const WRITE_BYTES: u32 = offsetof<Chain>("writeBytes");
 export const MODEL: u32 = offsetof<VirtioDevice>("model");
 export const STATUS_FIELD: u32 = offsetof<VirtioDevice>("status");
+export const REQUESTS: u32 = offsetof<Vcpu>("requests");
+export const VCPUS: u32 = offsetof<Guest>("vcpus");
 export const QUEUE_SELECT: u32 = offsetof<VirtioDevice>("queueSelect");
 export const QUIET: u32 = offsetof<VirtioDevice>("quiet");
 export const LEVEL: u32 = offsetof<VirtioDevice>("level");
@@ -155,6 +158,22 @@ export function testDevice(guest: Guest, type: u32, queues: u32, offered: u64): 
   const entry: GuestDevice = deviceAt(guest, index);
   entry.device = device;
   return changetype<usize>(device);
+}
+
+/** Gives the guest a second vCPU; the first is stopped, the second as its state (STATE_*) and HSM state say. Answers it. */
+export function testSecond(guest: Guest, state: u32, hsm: u32): usize {
+  const first = load<usize>(guest.vcpus);
+  const vcpu = changetype<Vcpu>(allocate(offsetof<Vcpu>()));
+  guest.vcpus = allocate(2 * sizeof<usize>());
+  store<usize>(guest.vcpus, first);
+  store<usize>(guest.vcpus + sizeof<usize>(), changetype<usize>(vcpu));
+  changetype<Vcpu>(first).state = STATE_STOPPED;
+  changetype<Vcpu>(first).hsm = HSM_STOPPED;
+  vcpu.guest = guest;
+  vcpu.state = state;
+  vcpu.hsm = hsm;
+  guest.vcpuCount = 2;
+  return changetype<usize>(vcpu);
 }
 
 /** Takes and forgets the guest's request to go on with deferred work. */

@@ -4,6 +4,7 @@
 // where somebody else is to act. It holds the creation lock for each look, as everybody does who makes or ends devices.
 import { now } from "../../arch/seam";
 import { pciDetach, pciRemove } from "../../dev/pci/host";
+import { isWorkedOn } from "../../dev/virtio/deferred";
 import { virtioQuiet } from "../../dev/virtio/state";
 import { ticksPerSecond } from "../../host/clock";
 import { thisHart } from "../../host/hart";
@@ -68,11 +69,16 @@ function leaveStep(argument: usize): u32 {
 function gone(guest: Guest, at: GuestDevice): bool {
   creationBegin();
   // Its guest may have gone meanwhile, and the device with it.
-  const ends = at.leaving != STAYS && isFree(guest, at) && virtioQuiet(at.device) && pciRemove(at.device) == Status.Ok;
+  const ends = at.leaving != STAYS && isFree(guest, at) && isIdle(guest, at) && pciRemove(at.device) == Status.Ok;
   if (ends) unmakeDevice(at);
   const done = at.leaving == STAYS;
   creationEnd();
   return done;
+}
+
+/** It leaves memory alone, and no vCPU is in the middle of what was deferred for it. */
+function isIdle(guest: Guest, at: GuestDevice): bool {
+  return virtioQuiet(at.device) && (guest.state != GUEST_RUNNING || !isWorkedOn(at.device));
 }
 
 function isFree(guest: Guest, at: GuestDevice): bool {

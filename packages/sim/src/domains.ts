@@ -74,5 +74,6 @@ function domainNode(domain: DomainOptions, kernel: Uint8Array, place: (bytes: Ui
   module("kernel", kernel, domain.bootargs ?? "console=ttyS0");
   if (domain.ramdisk) module("ramdisk", domain.ramdisk);
   if (domain.dtb) module("device-tree", domain.dtb);
+  domain.devices?.forEach((properties, i) => made.add(node(`device@${i}`, { ...properties })));
   return made;
 }

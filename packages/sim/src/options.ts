@@ -23,6 +23,8 @@ export interface DomainOptions {
   readonly staticMemory?: { readonly hpa: number; readonly size: number };
   /** Further properties of the domain's node, e.g. `typeone,priority`. */
   readonly properties?: Readonly<Record<string, PropertyInput>>;
+  /** VirtIO devices: the properties of each one's node. */
+  readonly devices?: readonly Readonly<Record<string, PropertyInput>>[];
 }
 
 /** How the hypervisor reaches a VirtIO device of the host; "transitional": over PCI, with the number of such a device. */
