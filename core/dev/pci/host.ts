@@ -190,6 +190,11 @@ export function pciRemove(device: VirtioDevice): i32 {
   return Status.Ok;
 }
 
+/** The end of a pciRemove that stayed Busy: its guest goes, and no vCPU is in it, whatever it counts. */
+export function pciAbandon(device: VirtioDevice): void {
+  if (device.function) forget(changetype<PciFunction>(device.function));
+}
+
 function give(pci: PciFunction): void {
   const device = pci.device;
   if (changetype<usize>(device) != 0) {

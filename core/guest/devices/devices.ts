@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The VirtIO devices of a guest as a whole: made with it, added and taken away while it exists, quiet before its memory is
 // touched by anybody else, as after power-on when it restarts, and gone with it. Boot, and worker context with the
-// creation lock held, but for devicesQuiet and resetDevices, which are the lifecycle worker's own.
-import { pciEnd, pciInit, pciReset } from "../../dev/pci/host";
+// creation lock held.
+import { pciAbandon, pciEnd, pciInit, pciReset } from "../../dev/pci/host";
 import { virtioForget, virtioQuiet, virtioWake } from "../../dev/virtio/state";
 import { fdtChild, fdtSibling } from "../../fdt/read";
 import { Status } from "../../lib/status";
@@ -50,6 +50,7 @@ export function releaseDevices(guest: Guest): void {
   pciEnd(guest);
   for (let i: u32 = 0; i < MAX_DEVICES; i++) {
     const at = deviceAt(guest, i);
+    if (changetype<usize>(at.device) != 0) pciAbandon(at.device);
     if (at.kind != DEVICE_NONE) unmakeDevice(at);
   }
 }
