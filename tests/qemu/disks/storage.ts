@@ -13,7 +13,7 @@ export async function fills(systems: Systems): Promise<void> {
   expect(before.mode === "rw" && before.errors === 0, "the scratch disk can be written", before);
   await systems.run("alpha", "mkfs.ext4 -q /dev/vdb && mount /dev/vdb /mnt && cp -r /etc /mnt/etc");
   await systems.run("alpha", `dd if=/dev/urandom of=/mnt/random bs=64K count=${WRITTEN_MIB * 16} status=none`);
-  await systems.run("alpha", "cd /mnt && find . -type f -print0 | xargs -0 sha256sum > /root/sums && cd && sync");
+  await systems.run("alpha", "cd /mnt && find . -type f -print0 | xargs -0 sha256sum > /var/tmp/sums && cd && sync");
   const after = find(await systems.list("disk list"), { guest: "alpha", serial: "scratch" });
   const host = find(await systems.list("host disk"), { serial: "scratch" });
   for (const disk of [after, host]) {
@@ -43,8 +43,8 @@ export async function keepsOut(systems: Systems): Promise<void> {
 /** A reset of the guest is no reset of its disks. */
 export async function survives(systems: Systems): Promise<void> {
   await systems.reset("alpha");
-  await systems.run("alpha", "mount /dev/vdb /mnt && cd /mnt && sha256sum --check --quiet /root/sums && cd");
-  expect(Number(await systems.run("alpha", "wc -l < /root/sums")) > 50, "the list of sums is whole");
+  await systems.run("alpha", "mount /dev/vdb /mnt && cd /mnt && sha256sum --check --quiet /var/tmp/sums && cd");
+  expect(Number(await systems.run("alpha", "wc -l < /var/tmp/sums")) > 50, "the list of sums is whole");
 }
 
 const REMOVE = 'echo 1 > "$(readlink -f /sys/block/$1/device/..)/remove"';

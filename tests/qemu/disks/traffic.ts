@@ -27,9 +27,12 @@ async function listening(systems: Systems, port: number, program: string): Promi
 async function between(systems: Systems): Promise<void> {
   const ping = await systems.run("beta", `ping -q -c 5 -i 0.2 -s 1400 ${ALPHA}`);
   expect(/5 received, 0% packet loss/.test(ping), "five pings are answered", ping);
-  await listening(systems, BLOB_PORT, "/bin/cat /root/blob");
-  const sent = await systems.run("alpha", "head -c 4M /dev/urandom > /root/blob && sha256sum < /root/blob");
-  const got = await systems.run("beta", `cat < /dev/tcp/${ALPHA}/${BLOB_PORT} > /root/blob; sha256sum < /root/blob`);
+  await listening(systems, BLOB_PORT, "/bin/cat /var/tmp/blob");
+  const sent = await systems.run("alpha", "head -c 4M /dev/urandom > /var/tmp/blob && sha256sum < /var/tmp/blob");
+  const got = await systems.run(
+    "beta",
+    `cat < /dev/tcp/${ALPHA}/${BLOB_PORT} > /var/tmp/blob; sha256sum < /var/tmp/blob`,
+  );
   expect(got === sent, "4 MiB come as they were sent", { sent, got });
 }
 
@@ -55,9 +58,9 @@ async function outward(systems: Systems): Promise<void> {
   try {
     const { port } = server.address() as net.AddressInfo;
     const closed = once(server, "connection").then(([socket]) => once(socket as net.Socket, "close"));
-    await systems.run("beta", `cat /root/blob > /dev/tcp/${WORKSTATION}/${port}`);
+    await systems.run("beta", `cat /var/tmp/blob > /dev/tcp/${WORKSTATION}/${port}`);
     await closed;
-    const sum = firstWord(await systems.run("beta", "sha256sum < /root/blob"));
+    const sum = firstWord(await systems.run("beta", "sha256sum < /var/tmp/blob"));
     expect(sumOf(Buffer.concat(received)) === sum, "4 MiB to the workstation");
   } finally {
     server.close();
