@@ -33,7 +33,7 @@ const OPERATIONS: readonly Row[] = [
 
 function row(rows: Rows, command: string, title: string, exitsTarget?: number): Row {
   const how = command.startsWith("T")
-    ? { count: 8, unitsEach: 1 }
+    ? { count: 64, unitsEach: 1 }
     : { count: command.endsWith(" 32") ? 12_800 : 6400, unitsEach: 1 };
   const echo = command.startsWith("P") ? { count: 800, unitsEach: 2 } : {};
   const id = command.replace(" ", "-").toLowerCase();
