@@ -19,7 +19,6 @@ const KIB = 1024;
 const COMMAND_MS = 60_000;
 /** The driver gives a silent disk up after 30 s, and looks every 5 s; it waits twice as long when something answered. */
 const GIVEN_UP_MS = 150_000;
-const NEIGHBOUR_SECONDS = 3;
 
 interface Block {
   readonly device: string;
@@ -150,7 +149,7 @@ async function beside<T>(guest: IoGuest, totals: Totals, part: Promise<T>): Prom
   const mark = (): void => void (over = "yes");
   part.then(mark, mark);
   for (let number = 0; number === 0 || (over as string) === "no"; number++) {
-    await round(guest, totals, { round: number, seconds: NEIGHBOUR_SECONDS });
+    await round(guest, totals, { round: number });
     await sleep(0);
   }
   return part;
@@ -163,7 +162,7 @@ export async function faults(host: IoHost, totals: Totals, tell: (text: string) 
   const results: FaultResult[] = [];
   for (const [name, part] of Object.entries(PARTS)) {
     const seen = await beside(neighbour, totals, part(host, victim));
-    await round(victim, totals, { round: 0, seconds: NEIGHBOUR_SECONDS });
+    await round(victim, totals, { round: 0 });
     await answers(victim);
     await answers(neighbour);
     tell(`${name}: ${seen}`);

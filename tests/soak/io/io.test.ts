@@ -6,12 +6,22 @@ import { tableOf, Totals } from "./totals.ts";
 
 describe("the jobs", () => {
   it("check every block that they write", () => {
-    for (const job of fioRound("/dev/vdb", 3, { sizeMiB: 64, seconds: 5 })) {
+    for (const job of fioRound("/dev/vdb", 3, 64)) {
       const words = fioCommand(job).split(" ");
       expect(words).toContain("--verify=crc32c");
       expect(words).toContain("--verify_fatal=1");
       expect(words).toContain("--randseed=4");
       expect(words).toContain("--filename=/dev/vdb");
+    }
+  });
+
+  it("stay in the area that they may write, on pages of it", () => {
+    for (let round = 0; round < 100; round++) {
+      for (const { offset, bytes, blockBytes } of fioRound("/dev/vdb", round, 48)) {
+        expect(offset + bytes).toBeLessThanOrEqual(48 << 20);
+        expect(offset % 4096).toBe(0);
+        expect(bytes).toBeGreaterThanOrEqual(blockBytes);
+      }
     }
   });
 
@@ -51,7 +61,7 @@ describe("parseIperf", () => {
 });
 
 describe("a round", () => {
-  const work = { targets: { disk: "/dev/vdb", ram: "/dev/vdc" }, round: 2, sizeMiB: 48, seconds: 8 };
+  const work = { targets: { disk: "/dev/vdb", ram: "/dev/vdc" }, round: 2, sizeMiB: 48 };
 
   it("fits into a line of a terminal, with everything in it", () => {
     const iperf = { server: "10.0.2.16", seconds: 16, streams: 2, direction: "reverse" } as const;

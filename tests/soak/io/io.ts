@@ -28,7 +28,7 @@ export interface IoResult {
   readonly problems: readonly string[];
 }
 
-const JOB_SECONDS = 15;
+const IPERF_SECONDS = 10;
 /** Disks of which errors are expected. */
 const DOOMED: readonly string[] = [FAILING.serial, VANISHING.serial, "tight"];
 
@@ -58,8 +58,8 @@ async function keepBusy(session: Session, guest: IoGuest, until: number): Promis
   let number = 0;
   do {
     const direction = number % 2 === 0 ? "forward" : "reverse";
-    const iperf = { server: other?.address ?? "", seconds: JOB_SECONDS, streams: 2, direction } as const;
-    const options = { round: seed + number, seconds: JOB_SECONDS, ...(sends ? { iperf } : {}) };
+    const iperf = { server: other?.address ?? "", seconds: IPERF_SECONDS, streams: 2, direction } as const;
+    const options = { round: seed + number, ...(sends ? { iperf } : {}) };
     const rows = await round(guest, totals, options);
     number += 1;
     const checked = rows.map(({ what, checked }) => `${what.replace(/^.*: /, "")} ${inMb(checked)} MB`);

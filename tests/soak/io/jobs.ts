@@ -8,9 +8,9 @@ export interface FioJob {
   readonly pattern: "sequential" | "random";
   readonly blockBytes: number;
   readonly depth: number;
-  /** Of the target that is written. */
-  readonly sizeMiB: number;
-  readonly seconds: number;
+  /** Where in the target it writes, and how much. */
+  readonly offset: number;
+  readonly bytes: number;
   /** The same seed writes the same places. */
   readonly seed: number;
 }
@@ -25,10 +25,9 @@ export function fioCommand(job: FioJob): string {
     `--rw=${PATTERNS[job.pattern]}`,
     `--bs=${job.blockBytes}`,
     `--iodepth=${job.depth}`,
-    `--size=${job.sizeMiB}M`,
-    `--runtime=${job.seconds}`,
+    `--offset=${job.offset}`,
+    `--size=${job.bytes}`,
     `--randseed=${job.seed}`,
-    "--time_based",
     "--ioengine=libaio",
     "--direct=1",
     "--verify=crc32c",
@@ -36,24 +35,35 @@ export function fioCommand(job: FioJob): string {
     "--do_verify=1",
     "--verify_backlog=1024",
     "--fsync=256",
+    "--eta=never",
     "--output-format=json",
   ];
   return `fio ${options.join(" ")}`;
 }
 
-/** The jobs that rounds take turns with: each pattern with small blocks at depth, and large ones. */
-export function fioRound(
-  target: string,
-  round: number,
-  { sizeMiB, seconds }: { readonly sizeMiB: number; readonly seconds: number },
-): FioJob[] {
-  const common = { target, sizeMiB, seconds, seed: round + 1 };
+const PAGE = 4096;
+const MIB = 1 << 20;
+/** Of small blocks, which take as long as large ones. */
+const SMALL = 1024;
+
+/**
+ * The jobs that rounds take turns with: small blocks at depth, large ones, sectors one by one. Not limited by time: fio
+ * would end without reading back what it wrote last. The area moves with each round.
+ */
+export function fioRound(target: string, round: number, sizeMiB: number): FioJob[] {
+  const area = sizeMiB * MIB;
+  const job = (pattern: FioJob["pattern"], blockBytes: number, [depth, bytes]: readonly [number, number]): FioJob => {
+    const room = area - bytes + PAGE;
+    return { target, seed: round + 1, pattern, blockBytes, depth, bytes, offset: alignDown((round * bytes) % room) };
+  };
   return [
-    { ...common, pattern: "random", blockBytes: 4096, depth: 32 },
-    { ...common, pattern: "sequential", blockBytes: 131_072, depth: 8 },
-    { ...common, pattern: "random", blockBytes: 512, depth: 1 },
+    job("random", PAGE, [32, SMALL * PAGE]),
+    job("sequential", 32 * PAGE, [8, Math.floor(area / 3)]),
+    job("random", 512, [1, SMALL * 512]),
   ];
 }
+
+const alignDown = (bytes: number): number => bytes - (bytes % PAGE);
 
 export interface IperfJob {
   readonly server: string;
@@ -88,21 +98,22 @@ export interface GuestRound {
   readonly targets: Readonly<Record<string, string>>;
   readonly round: number;
   readonly sizeMiB: number;
-  /** What a job writes for; a round has one a disk, of another kind than the round before. */
-  readonly seconds: number;
   readonly iperf?: IperfJob;
 }
 
 const REPORTS = "/tmp/soak";
 
-/** One line of shell that does a round, and then prints each program's report behind a line `FILE name`. */
-export function roundCommand({ targets, round, sizeMiB, seconds, iperf }: GuestRound): string {
+/**
+ * One line of shell that does a round (a job a disk, of another kind than in the round before), and then prints each program's report
+ * behind a line `FILE name`.
+ */
+export function roundCommand({ targets, round, sizeMiB, iperf }: GuestRound): string {
   const disks = Object.entries(targets).map(([name, target]) => {
-    const jobs = fioRound(target, round, { sizeMiB, seconds });
+    const jobs = fioRound(target, round, sizeMiB);
     const job = jobs[round % jobs.length];
-    return job ? `${fioCommand(job)} --output=${REPORTS}/fio-${name}.json 2> /dev/null &` : "";
+    return job ? `${fioCommand(job)} --output=${REPORTS}/fio-${name}.json > /dev/null 2>&1 &` : "";
   });
   const net = iperf ? [`${iperfCommand(iperf)} --interval 0 > ${REPORTS}/iperf.json 2>&1 &`] : [];
   const print = `for f in ${REPORTS}/*.json; do echo "FILE $f"; tr -d ' \\t\\n' < $f; echo; done`;
-  return `rm -rf ${REPORTS}; mkdir ${REPORTS}; ( ${[...disks, ...net].join(" ")} wait ); ${print}`;
+  return `rm -rf ${REPORTS}; mkdir ${REPORTS}; ( ${[...disks, ...net].join(" ")} wait ); echo; ${print}`;
 }

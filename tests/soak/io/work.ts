@@ -10,12 +10,11 @@ import type { Row, Totals } from "./totals.ts";
 export const TARGETS = { "host disk": "data", "RAM disk": "ram" } as const;
 
 const SIZE_MIB = 48;
-/** For the programs to start and to check what they wrote last, on a busy machine. */
-const SLACK_MS = 240_000;
+/** For a round on a busy machine. */
+const ROUND_MS = 240_000;
 
 export interface RoundOptions {
   readonly round: number;
-  readonly seconds: number;
   readonly iperf?: IperfJob;
 }
 
@@ -37,11 +36,10 @@ function iperfRow(guest: IoGuest, report: string): Row {
 
 /** One round; what it did is added to the totals. Rejects when a program does not end, or reports nothing. */
 export async function round(guest: IoGuest, totals: Totals, options: RoundOptions): Promise<readonly Row[]> {
-  const { seconds, iperf } = options;
+  const { iperf } = options;
   const targets = Object.entries(TARGETS).map(([what, serial]) => [fileName(what), deviceFile(serial)] as const);
   const work: GuestRound = { ...options, sizeMiB: SIZE_MIB, targets: Object.fromEntries(targets) };
-  const timeoutMs = seconds * 3000 + SLACK_MS;
-  const { output } = await guest.shell.run(roundCommand(work), { timeoutMs });
+  const { output } = await guest.shell.run(roundCommand(work), { timeoutMs: ROUND_MS });
   const reports = reportsIn(output);
   const rows = fioRows(guest, reports);
   if (iperf) rows.push(iperfRow(guest, reports.get("iperf") ?? ""));
