@@ -11,6 +11,8 @@ const BLOCKS_A_CONNECTION = 128;
 /** A block that is not back by then is an error. */
 const PATIENCE_MS = 60_000;
 const PAUSE_MS = 200;
+/** Between two blocks: without it the guest has no time for its disks. */
+const BLOCK_PAUSE_MS = 150;
 
 export class Echo {
   readonly #port: number;
@@ -48,7 +50,10 @@ export class Echo {
     try {
       await once(socket, "connect", { signal: AbortSignal.timeout(PATIENCE_MS) });
       this.connections += 1;
-      for (let block = 0; block < BLOCKS_A_CONNECTION && !this.#stopped; block++) await this.#block(socket);
+      for (let block = 0; block < BLOCKS_A_CONNECTION && !this.#stopped; block++) {
+        await this.#block(socket);
+        await sleep(BLOCK_PAUSE_MS);
+      }
     } finally {
       socket.destroy();
     }

@@ -59,7 +59,7 @@ export function fioRound(target: string, round: number, sizeMiB: number): FioJob
   return [
     job("random", PAGE, [32, SMALL * PAGE]),
     job("sequential", 32 * PAGE, [8, Math.floor(area / 3)]),
-    job("random", 512, [1, SMALL * 512]),
+    job("random", 512, [1, (SMALL / 4) * 512]),
   ];
 }
 
