@@ -55,11 +55,14 @@ export function forward(frame: Frame, pair: PortPair): u32 {
   if (destination & GROUP) return flood(sw, frame, pair);
   const key = keyOf(destination, frame.vlan);
   const epoch = epochOf(sw);
-  if (pair.lastKey != key || pair.lastEpoch != epoch) {
+  const at = second();
+  // What was true in another second may be too old by now.
+  if (pair.lastKey != key || pair.lastEpoch != epoch || pair.lastSecond != at) {
     const found = switchFind(sw, key);
     if (changetype<usize>(found) == 0) return flood(sw, frame, pair);
     pair.lastKey = key;
     pair.lastEpoch = epoch;
+    pair.lastSecond = at;
     pair.lastPort = changetype<usize>(found);
   }
   const to = changetype<Port>(pair.lastPort);

@@ -94,7 +94,7 @@ export class PortPair {
   /** Of those sent: to all ports; and how often the rate made the queue wait. */
   flooded: u64 = 0;
   throttled: u64 = 0;
-  /** Where the last frame went: address with VLAN, port, and the switch's epoch of that knowledge. */
+  /** Where the last frame went: address with VLAN, port, the switch's epoch of that knowledge, and in which second. */
   lastKey: u64 = 0;
   lastPort: usize = 0;
   lastEpoch: u32 = 0;
@@ -104,7 +104,7 @@ export class PortPair {
   sourceEpoch: u32 = 0;
   /** 1: the transmit queue waits until the rate lets it go on. */
   waiting: u32 = 0;
-  pairPad: u32 = 0;
+  lastSecond: u32 = 0;
 }
 
 @unmanaged
