@@ -162,11 +162,11 @@ export async function faults(host: IoHost, totals: Totals, tell: (text: string) 
   const results: FaultResult[] = [];
   for (const [name, part] of Object.entries(PARTS)) {
     const seen = await beside(neighbour, totals, part(host, victim));
-    await round(victim, totals, { round: 0 });
     await answers(victim);
     await answers(neighbour);
     tell(`${name}: ${seen}`);
     results.push({ name, seen });
   }
+  await round(victim, totals, { round: 0 });
   return results;
 }
