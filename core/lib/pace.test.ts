@@ -30,6 +30,7 @@ it("lets through what the rate allows, at the time that it says, at any frequenc
         for (const [units, wait] of steps) {
           now += wait;
           const when = big("paceWhen", pace, now);
+          if (when > 1n << 62n) return;
           if (when !== 0n) {
             expect(when).toBeGreaterThan(now);
             expect(big("paceWhen", pace, when - 1n)).toBe(when);
@@ -51,4 +52,12 @@ it("lets everything through without a rate", () => {
   big("paceInit", pace, 0n, 10n);
   big("paceSpend", pace, 1_000_000n, 5n);
   expect(big("paceWhen", pace, 5n)).toBe(0n);
+});
+
+it("owes for ever rather than nothing when centuries are owed", () => {
+  big("paceInit", pace, 1n, 1_000_000_000n);
+  for (let i = 0; i < 8; i++) {
+    big("paceSpend", pace, (1n << 32n) - 1n, 5n);
+    expect(big("paceWhen", pace, 5n)).toBeGreaterThan(1n << 60n);
+  }
 });

@@ -27,5 +27,8 @@ export function paceWhen(pace: Pace, now: u64): u64 {
 export function paceSpend(pace: Pace, units: u64, now: u64): void {
   if (pace.rate == 0) return;
   const whole = (units / pace.rate) * pace.ticksPerSecond;
-  pace.until = max(pace.until, now) + whole + ((units % pace.rate) * pace.ticksPerSecond) / pace.rate;
+  const from = max(pace.until, now);
+  const until = from + whole + ((units % pace.rate) * pace.ticksPerSecond) / pace.rate;
+  // After centuries of debt time itself would begin anew.
+  pace.until = until < from ? u64.MAX_VALUE : until;
 }
